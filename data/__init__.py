@@ -1,0 +1,1 @@
+"""Where every number comes from and where it is kept: catalogue, readers, sounding archive, cubes and geography."""

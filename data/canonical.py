@@ -1,0 +1,137 @@
+"""The few shapes that all data take once read, so that everything after the readers is the same for every product.
+
+A reader returns a `Product`: an `xarray.Dataset` of one of the kinds below and the facts that travel with it.
+
+* ``soundings``: dimension ``sounding``. Always ``time`` (datetime64[ns], UTC), ``lat``, ``lon`` (degrees, -180..180),
+  ``sounding_id`` (int64, unique in the file), ``quality_flag`` (int8: 0 good, 1 bad, -1 not supplied). For XCO2 products
+  ``xco2`` and ``xco2_uncertainty`` (ppm), and where the product has them ``xco2_prior`` (ppm), ``surface_type`` (int8: 0 ocean,
+  1 land, -1 unknown), ``mode`` (int8: 0 nadir, 1 glint, 2 target, 3 transition, 4 snapshot area, -1 unknown), ``footprint``, and on
+  ``(sounding, level)`` with the top of the atmosphere first ``averaging_kernel``, ``pressure_weight``, ``co2_prior`` (ppm),
+  ``pressure`` (hPa). Other quantities keep plain names with units (``sif_740nm``, ``co2_midtroposphere``).
+* ``grid``: dimensions ``time, lat, lon`` (``lev`` between time and lat where vertical), latitude ascending, longitude in
+  -180..180 ascending, cell centres with ``lat_bnds`` and ``lon_bnds``. ``xco2`` in ppm; fluxes in mol m-2 s-1 upward with
+  CarbonTracker's names. A map without time gets one time step: the middle of the period it stands for.
+* ``sites``: dimension ``observation`` (one row per site and time) with ``time``, ``site`` (str), ``lat``, ``lon``, and
+  ``altitude_m`` where known, ``xco2`` or ``co2`` in ppm, ``xco2_uncertainty``.
+* ``table``: dimension ``row``, anything else in columns (power plants, emissions by country and day, growth rates).
+* ``regions``: dimensions ``lat, lon``, integer masks with their names.
+* ``section``: dimensions ``time, lat``, zonal quantities.
+
+Attributes of each dataset: ``title``, ``instrument``, ``version``, ``scale`` ("X2007", "X2019" or "unknown"), ``catalog`` (name of the
+catalogue entry), ``source_file``, and ``simulated`` (1 where it comes from the simulated world, else 0).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import xarray as xr
+
+Kind = Literal["soundings", "grid", "sites", "table", "regions", "section"]
+
+COUNT_DIMENSION: dict[str, str] = {
+    "soundings": "sounding",
+    "grid": "time",
+    "sites": "observation",
+    "table": "row",
+    "regions": "lat",
+    "section": "time",
+}
+
+
+@dataclass(frozen=True)
+class Product:
+    """One file, read.
+
+    Attributes
+    ----------
+    kind : which of the canonical shapes `dataset` has.
+    dataset : the data; lazy where the file is large.
+    reader : name of the reader that made it.
+    collection : slug of the collection that the file belongs to ("gosat-l3-v03.05"); files of one collection end up in one
+        cube, one part of the archive or one table.
+    path : the file.
+    """
+
+    kind: Kind
+    dataset: xr.Dataset
+    reader: str
+    collection: str
+    path: Path
+
+    @property
+    def count(self) -> int:
+        """Soundings, time steps, observations or rows."""
+        return int(self.dataset.sizes.get(COUNT_DIMENSION[self.kind], 0))
+
+    @property
+    def span(self) -> tuple[np.datetime64 | None, np.datetime64 | None]:
+        """First and last time, or (None, None) for data without time."""
+        if "time" not in self.dataset or self.dataset["time"].size == 0:
+            return None, None
+        times = self.dataset["time"].to_numpy().astype("datetime64[ns]")
+        times = times[~np.isnat(times)]
+        return (times.min(), times.max()) if times.size else (None, None)
+
+
+def cell_bounds(centres: np.ndarray, *, limit: tuple[float, float] | None = None) -> np.ndarray:
+    """Edges of cells halfway between their centres.
+
+    Parameters
+    ----------
+    centres : (n,) ascending cell centres in degrees; n >= 2, or 1 (then a cell of one degree is assumed).
+    limit : edges are kept inside these values (latitude: (-90, 90)).
+
+    Returns
+    -------
+    (n, 2) lower and upper edge of each cell.
+    """
+    centres = np.asarray(centres, dtype=np.float64)
+    if centres.size == 1:
+        edges = np.array([centres[0] - 0.5, centres[0] + 0.5])
+    else:
+        middle = 0.5 * (centres[1:] + centres[:-1])
+        edges = np.concatenate([[centres[0] - (middle[0] - centres[0])], middle, [centres[-1] + (centres[-1] - middle[-1])]])
+    if limit is not None:
+        edges = np.clip(edges, *limit)
+    return np.stack([edges[:-1], edges[1:]], axis=1)
+
+
+def wrap_longitude(lon: np.ndarray) -> np.ndarray:
+    """Longitudes in -180 (included) .. 180 (excluded), any input; dtype kept for floats."""
+    lon = np.asarray(lon)
+    return (lon + 180.0) % 360.0 - 180.0
+
+
+def canonical_grid(dataset: xr.Dataset) -> xr.Dataset:
+    """Put a gridded dataset with dims among ``time, lev, lat, lon`` into canonical order.
+
+    Latitude ascending, longitude -180..180 ascending (a repeated meridian is dropped), dims transposed to
+    ``time, lev, lat, lon``, cell bounds added. Lazy arrays stay lazy. Times are sorted; of duplicated times the last stays.
+    """
+    lon = wrap_longitude(np.asarray(dataset["lon"], dtype=np.float64))
+    lon = np.round(lon, 6)
+    lon[lon == 180.0] = -180.0
+    dataset = dataset.assign_coords(lon=("lon", lon))
+    _, first = np.unique(lon, return_index=True)  # sorted by longitude, a repeated meridian once
+    if not np.array_equal(first, np.arange(lon.size)):
+        dataset = dataset.isel(lon=first)
+    if dataset.sizes["lat"] > 1 and float(dataset["lat"][0]) > float(dataset["lat"][-1]):
+        dataset = dataset.isel(lat=slice(None, None, -1))
+    if "time" in dataset.dims:
+        times = dataset["time"].to_numpy()
+        keep = np.sort(len(times) - 1 - np.unique(times[::-1], return_index=True)[1])
+        keep = keep[np.argsort(times[keep], kind="stable")]
+        if not np.array_equal(keep, np.arange(len(times))):
+            dataset = dataset.isel(time=keep)
+    order = [name for name in ("time", "lev", "lat", "lon") if name in dataset.dims]
+    dataset = dataset.transpose(*order, ...)
+    dataset["lat"].attrs.update(standard_name="latitude", units="degrees_north", axis="Y", bounds="lat_bnds")
+    dataset["lon"].attrs.update(standard_name="longitude", units="degrees_east", axis="X", bounds="lon_bnds")
+    return dataset.assign_coords(
+        lat_bnds=(("lat", "bnds"), cell_bounds(dataset["lat"].to_numpy(), limit=(-90.0, 90.0))),
+        lon_bnds=(("lon", "bnds"), cell_bounds(dataset["lon"].to_numpy())),
+    )

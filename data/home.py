@@ -1,0 +1,39 @@
+"""Where this program keeps what it imported, built or downloaded: one folder per user, never the checkout."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+
+def home() -> Path:
+    """The data folder: `CARBONWEATHER_HOME`, else the platform's user data folder. Not created here."""
+    override = os.environ.get("CARBONWEATHER_HOME", "").strip()
+    return Path(override).expanduser().resolve() if override else Path(platformdirs.user_data_dir("carbonweather"))
+
+
+def cubes_dir(root: Path | None = None) -> Path:
+    """Gridded products (`data.cube`), one folder each."""
+    return (root or home()) / "cubes"
+
+
+def soundings_dir(root: Path | None = None) -> Path:
+    """The archive of soundings (`data.soundings`)."""
+    return (root or home()) / "soundings"
+
+
+def sites_dir(root: Path | None = None) -> Path:
+    """Series of ground sites, one Parquet file per network and site."""
+    return (root or home()) / "sites"
+
+
+def tables_dir(root: Path | None = None) -> Path:
+    """Everything that is neither map, sounding nor site: region masks, emission tables, power plants."""
+    return (root or home()) / "tables"
+
+
+def downloads_dir(root: Path | None = None) -> Path:
+    """Files fetched from providers, as they came."""
+    return (root or home()) / "downloads"
