@@ -1,4 +1,4 @@
-"""The command line `carbonweather`: one group whose verbs live in `dashboard/commands/`, each loaded only when it is used.
+"""The command line `carbonweather`: one group whose verbs live in `dashboard/commands/`, each loaded when it is used.
 
 So `--help` and `--version` answer at once, and a verb pays only for the libraries that it needs itself.
 """
@@ -19,7 +19,7 @@ VERBS = {
 
 
 class LazyGroup(click.Group):
-    """A click group that imports a verb's module when the verb is called, and shows errors of the data layer as one sentence."""
+    """Imports a verb's module when the verb is called; shows an error of the data layer as its one sentence."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(VERBS)

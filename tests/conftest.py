@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 CHECKOUT = Path(__file__).resolve().parents[1]
 
 
-def _cannot_run(reason: str) -> None:
+def _cannot_run(reason: str) -> NoReturn:
     if os.environ.get("CI", "").strip().lower() in ("true", "1"):
         pytest.fail(f"{reason} In CI this is a failure.", pytrace=False)
     pytest.skip(reason)
@@ -67,7 +67,6 @@ def chromium_path() -> Path:
         pytest.fail(str(problem), pytrace=False)
     if found is None:
         _cannot_run("There is no Chromium; 'python -m tests.browser.chromium' installs one.")
-    assert found is not None
     return found
 
 

@@ -1,4 +1,4 @@
-"""`carbonweather bench NAME`: run one comparison of tests/benchmarks and print its figures, as a table or as one JSON object.
+"""`carbonweather bench NAME`: run one comparison of tests/benchmarks, print its figures as a table or as one JSON object.
 
 The comparisons belong to the tests and are not installed, so this verb works from a checkout only.
 """
@@ -12,7 +12,7 @@ import os
 import platform
 import sys
 from collections.abc import Iterator
-from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,10 +81,16 @@ def _stdout_to_stderr() -> Iterator[None]:
         os.close(kept)
 
 
-def _run(name: str, quick: bool) -> dict[str, Figure]:
+def _run(path: Path, quick: bool) -> dict[str, Figure]:
     if str(CHECKOUT) not in sys.path:
-        sys.path.insert(0, str(CHECKOUT))
-    figures: dict[str, Figure] = import_module(f"tests.benchmarks.bench_{name}").run(quick)
+        sys.path.insert(0, str(CHECKOUT))  # benchmarks import `tests.benchmarks`, and so do the processes they start
+    spec = spec_from_file_location(f"tests.benchmarks.{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise click.ClickException(f"{path} cannot be loaded as a Python module.")
+    module = module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    figures: dict[str, Figure] = module.run(quick)
     return figures
 
 
@@ -92,7 +98,8 @@ def _table(name: str, figures: dict[str, Figure], machine: dict[str, Any]) -> No
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=f"bench {name}", caption=f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB")
+    measured_on = f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB"
+    table = Table(title=f"bench {name}", caption=measured_on)
     table.add_column("figure")
     table.add_column("value", justify="right")
     table.add_column("unit")
@@ -121,11 +128,11 @@ def command(name: str | None, list_: bool, as_json: bool, quick: bool) -> None:
         for known_name, path in known.items():
             click.echo(f"{known_name:<12} {_first_line(path)}")
         return
-    if name not in known:
+    if name is None or name not in known:
         asked = f"There is no benchmark {name!r}" if name else "A benchmark's name is missing"
         raise click.UsageError(f"{asked}; choose one of: {', '.join(known) or '(none)'}.")
     with _stdout_to_stderr() if as_json else contextlib.nullcontext():
-        figures = _run(name, quick)
+        figures = _run(known[name], quick)
     machine = describe_machine()
     if as_json:
         shown = {key: {"value": figure.value, "unit": figure.unit, "n": figure.n} for key, figure in figures.items()}

@@ -44,7 +44,9 @@ def find_chromium() -> Path | None:
     if named:
         found = shutil.which(named)
         if found is None or not _runs(Path(found)):
-            raise NoChromium(f"CARBONWEATHER_CHROMIUM is '{named}', which is not a Chromium that runs; correct or unset it.")
+            raise NoChromium(
+                f"CARBONWEATHER_CHROMIUM is '{named}', which is not a Chromium that runs; correct or unset it."
+            )
         return Path(found)
     return next((path for path in _candidates() if _runs(path)), None)
 
@@ -110,7 +112,7 @@ def _install_debian_package() -> str | None:
 
 
 def _problem_with(arguments: list[str], seconds: float) -> str | None:
-    """Run a program; None if it succeeded, else one sentence with the last line it said."""
+    """Run a program; None if it succeeded, else one sentence with what it said."""
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     try:
         done = subprocess.run(
@@ -127,8 +129,9 @@ def _problem_with(arguments: list[str], seconds: float) -> str | None:
         return f"'{' '.join(arguments)}' was stopped after {seconds:.0f} s."
     if done.returncode == 0:
         return None
-    said = done.stdout.strip().splitlines() or ["nothing"]
-    return f"'{' '.join(arguments)}' failed and said: {said[-1].strip()}"
+    said = [line.strip() for line in done.stdout.splitlines() if line.strip()] or ["nothing"]
+    telling = next((line for line in said if line.startswith(("Error", "E:", "Failed"))), said[-1])
+    return f"'{' '.join(arguments)}' failed and said: {telling}"
 
 
 if __name__ == "__main__":
