@@ -1,4 +1,4 @@
-"""`carbonweather bench NAME`: run one comparison of tests/benchmarks, print its figures as a table or as one JSON object.
+"""`carbonweather bench NAME`: run one comparison of tests/benchmarks, print its figures as a table or one JSON object.
 
 The comparisons belong to the tests and are not installed, so this verb works from a checkout only.
 """

@@ -1,9 +1,9 @@
 """Speed comparisons, run by `carbonweather bench NAME`; none of them is a test, none fails on wall-clock time.
 
 `bench_NAME.py` says in the first line of its docstring what it measures and has one function
-`run(quick: bool) -> dict[str, Figure]`: the figures of this program together with those of the named alternative, measured
-in the same run and called by the same key with a word before it (`zoom_ms` and `naive_zoom_ms`), so that ratios can be
-formed. With `quick` it takes a smaller case and fewer runs, enough to see that it works.
+`run(quick: bool) -> dict[str, Figure]`: the figures of this program together with those of the named alternative,
+measured in the same run and called by the same key with a word before it (`zoom_ms` and `naive_zoom_ms`), so that
+ratios can be formed. With `quick` it takes a smaller case and fewer runs, enough to see that it works.
 """
 
 from __future__ import annotations

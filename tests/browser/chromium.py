@@ -1,6 +1,6 @@
 """A Chromium for the browser tests: one that is installed, else Playwright's own, else Debian's package.
 
-`python -m tests.browser.chromium` makes sure that there is one and prints its path; 'make test' runs it before the tests.
+`python -m tests.browser.chromium` makes sure that there is one and prints its path; 'make test' runs it first.
 `CARBONWEATHER_CHROMIUM` names the program to use.
 """
 
@@ -39,13 +39,13 @@ class NoChromium(Exception):
 
 
 def find_chromium() -> Path | None:
-    """The Chromium to test with, or None; NoChromium where `CARBONWEATHER_CHROMIUM` names something that does not run."""
+    """The Chromium to test with, or None; NoChromium where `CARBONWEATHER_CHROMIUM` names one that does not run."""
     named = os.environ.get("CARBONWEATHER_CHROMIUM", "").strip()
     if named:
         found = shutil.which(named)
         if found is None or not _runs(Path(found)):
             raise NoChromium(
-                f"CARBONWEATHER_CHROMIUM is '{named}', which is not a Chromium that runs; correct or unset it."
+                f"CARBONWEATHER_CHROMIUM is '{named}', which does not run as a Chromium; correct or unset it."
             )
         return Path(found)
     return next((path for path in _candidates() if _runs(path)), None)
