@@ -1,0 +1,147 @@
+"""The time layout of a cube: all times of a few cells side by side, so that a cell's series is one small read.
+
+Steps are sealed into blocks. Sealing few steps after many makes a small block; small blocks are joined as they come to equal the
+new ones, so that n steps sealed one by one lie in about log2(n) blocks and each has been rewritten as often. Appending a step never
+touches a block: until it is sealed, it is read from the map layout. So is a step that was replaced after sealing.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+
+import numpy as np
+
+from data.cube_chunks import ChunkStore, in_turn
+from data.cube_grid import Grid, Variable
+from data.cube_manifest import Block, Manifest
+from data.cube_pyramid import map_layout
+from data.shards import ShardLayout, build_shard, encode_chunk, shard_key, write_file
+
+_SHARD_BYTES = 96_000_000
+"""Decoded size of a shard: what one thread holds while sealing (84 steps of int16 give 600 x 600 cells)."""
+
+
+def block_layout(grid: Grid, variable: Variable, count: int) -> ShardLayout:
+    """Chunks and shards of a block of `count` steps: 60 x 60 cells a chunk, 30 x 30 in long blocks; about half a megabyte."""
+    chunk = 60 if count <= 128 else 30
+    item = np.dtype(variable.dtype).itemsize
+    most = max(1, min(600, int(math.sqrt(_SHARD_BYTES / (count * item)))) // chunk)
+    rows, columns = grid.shape()
+    shard = [chunk * min(most, -(-size // chunk)) for size in (rows, columns)]
+    return ShardLayout((count, rows, columns), (count, shard[0], shard[1]), (count, chunk, chunk), variable.dtype)
+
+
+def block_path(block: Block) -> str:
+    """Folder of a block within the cube."""
+    return f"time/{block.variable}/{block.number}"
+
+
+def map_path(variable: str, level: int, slot: int) -> str:
+    """File of one level of one map within the cube."""
+    return f"maps/{variable}/{level}/{shard_key((slot, 0, 0))}"
+
+
+def longest_block(grid: Grid) -> int:
+    """Steps in a block at most: fewer for large grids, where sealing reads whole chunks of maps."""
+    return 128 if grid.nlat * grid.nlon > 2_000_000 else 512
+
+
+def plan(manifest: Manifest) -> tuple[list[Block], list[Block]]:
+    """Blocks to keep and blocks to write so that every step is sealed; numbers of new ones begin at the manifest's next."""
+    keep: list[Block] = []
+    new: list[Block] = []
+    number = manifest.next_number
+    longest = longest_block(manifest.grid)
+    for variable in manifest.variables:
+        order = [slot for slot in manifest.slots(variable).tolist() if slot >= 0]
+        alive = set(order)
+        blocks = [block for block in manifest.blocks if block.variable == variable]
+        sealed = {slot for block in blocks for slot in block.slots}
+        fresh = [slot for slot in order if slot not in sealed]
+        while blocks:
+            living = [slot for slot in blocks[-1].slots if slot in alive]
+            wasted = len(living) <= len(blocks[-1].slots) // 2
+            if not wasted and (not fresh or len(living) > len(fresh) or len(living) + len(fresh) > longest):
+                break
+            fresh += living
+            blocks.pop()
+        keep += blocks
+        place = {slot: step for step, slot in enumerate(order)}
+        fresh.sort(key=place.__getitem__)
+        for first in range(0, len(fresh), longest):
+            new.append(Block(number, variable, tuple(fresh[first : first + longest])))
+            number += 1
+    return keep, new
+
+
+def write_block(chunks: ChunkStore, folder: str, manifest: Manifest, block: Block, progress: Callable[[float], None]) -> None:
+    """Write one block from its maps. OSError where the disk is full, ShardDamage where a map is damaged."""
+    variable = manifest.variables[block.variable]
+    layout = block_layout(manifest.grid, variable, len(block.slots))
+    maps = map_layout(manifest.grid, variable, 0, 1)
+    target = os.path.join(folder, *block_path(block).split("/"))
+    os.makedirs(target, exist_ok=True)
+    _, rows, columns = layout.shape
+    _, height, width = layout.shard
+    tiles = [(i, j) for i in range(-(-rows // height)) for j in range(-(-columns // width))]
+
+    def work(tile: tuple[int, int]) -> None:
+        i, j = tile
+        inside = slice(i * height, min(rows, (i + 1) * height)), slice(j * width, min(columns, (j + 1) * width))
+        values = np.full(layout.shard, variable.missing, dtype=variable.dtype)
+        shape = inside[0].stop - inside[0].start, inside[1].stop - inside[1].start
+        for place, slot in enumerate(block.slots):
+            values[place, : shape[0], : shape[1]] = chunks.tile(map_path(variable.name, 0, slot), maps, *inside)
+        write_file(os.path.join(target, shard_key((0, i, j))), build_shard([_encode(part, variable) for part in _parts(values, layout)]))
+
+    for done, _ in enumerate(in_turn(chunks.long_work, work, tiles), start=1):
+        progress(done / len(tiles))
+    write_file(os.path.join(target, "zarr.json"), layout.metadata(("time", "lat", "lon"), {"units": variable.units, "slots": list(block.slots)}))
+
+
+def _parts(values: np.ndarray, layout: ShardLayout):
+    _, down, across = layout.grid
+    _, height, width = layout.chunk
+    for i in range(down):
+        for j in range(across):
+            yield values[:, i * height : (i + 1) * height, j * width : (j + 1) * width]
+
+
+def _encode(part: np.ndarray, variable: Variable) -> bytes | None:
+    empty = (part == variable.missing).all() if variable.dtype == "int16" else np.isnan(part).all()
+    return None if empty else encode_chunk(part)
+
+
+def cell_series(chunks: ChunkStore, manifest: Manifest, variable: Variable, row: int, column: int) -> np.ndarray:
+    """(steps,) packed values of one cell, from blocks where sealed and from maps where not."""
+    slots = manifest.slots(variable.name)
+    out = np.full(slots.size, variable.missing, dtype=variable.dtype)
+    sealed = manifest.sealed[variable.name]
+    series: dict[int, np.ndarray] = {}
+    maps = map_layout(manifest.grid, variable, 0, 1)
+    for step, slot in enumerate(slots.tolist()):
+        if slot < 0:
+            continue
+        if slot in sealed:
+            block, place = sealed[slot]
+            if block.number not in series:
+                series[block.number] = _block_cell(chunks, manifest.grid, variable, block, row, column)
+            out[step] = series[block.number][place]
+        else:
+            _, height, width = maps.chunk
+            number = (row // height) * maps.grid[2] + column // width
+            (chunk,) = chunks.chunks(map_path(variable.name, 0, slot), maps, [number])
+            out[step] = chunk[0, row % height, column % width]
+    return out
+
+
+def _block_cell(chunks: ChunkStore, grid: Grid, variable: Variable, block: Block, row: int, column: int) -> np.ndarray:
+    layout = block_layout(grid, variable, len(block.slots))
+    _, height, width = layout.shard
+    _, down, across = layout.chunk
+    number = (row % height // down) * layout.grid[2] + column % width // across
+    path = f"{block_path(block)}/{shard_key((0, row // height, column // width))}"
+    (chunk,) = chunks.chunks(path, layout, [number])
+    return chunk[:, row % down, column % across]
