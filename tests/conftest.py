@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.browser.chromium import LAUNCH_ARGUMENTS, NoChromium, find_chromium
 
@@ -18,10 +19,17 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 CHECKOUT = Path(__file__).resolve().parents[1]
+IN_CI = os.environ.get("CI", "").strip().lower() in ("true", "1")
+
+# No test fails because a machine is slow; in CI the same examples are tried each time.
+settings.register_profile(
+    "carbonweather", deadline=None, derandomize=IN_CI, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("carbonweather")
 
 
 def _cannot_run(reason: str) -> NoReturn:
-    if os.environ.get("CI", "").strip().lower() in ("true", "1"):
+    if IN_CI:
         pytest.fail(f"{reason} In CI this is a failure.", pytrace=False)
     pytest.skip(reason)
 

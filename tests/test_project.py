@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -157,3 +158,51 @@ def test_importing_a_package_loads_no_library(package):
     done = subprocess.run([sys.executable, "-c", script], cwd=CHECKOUT, capture_output=True, text=True, check=True)
     heavy = {"numpy", "xarray", "pandas", "numba", "panel", "bokeh", "matplotlib", "dask"}
     assert heavy.isdisjoint(json.loads(done.stdout))
+
+
+FIXTURE_USER = """
+def test_real_files(real):
+    assert real.is_dir()
+
+def test_browser(chromium_path):
+    assert chromium_path.is_file()
+
+def test_data_folder(home):
+    from data.home import home as data_folder
+    assert data_folder() == home.resolve()
+"""
+
+
+@pytest.mark.parametrize(("ci", "outcome"), [("true", "1 passed, 2 errors"), ("", "1 passed, 2 skipped")])
+def test_what_is_missing_fails_in_ci_and_is_skipped_elsewhere(tmp_path, ci, outcome):
+    (tmp_path / "test_fixture_user.py").write_text(FIXTURE_USER, encoding="utf-8")
+    (tmp_path / "no_browser.py").write_text("import tests.browser.chromium as c; c._candidates = lambda: iter(())\n")
+    environment = {
+        **{key: value for key, value in os.environ.items() if key != "CARBONWEATHER_CHROMIUM"},
+        "CI": ci,
+        "CARBONWEATHER_REAL": str(tmp_path / "absent"),
+        "PYTHONPATH": os.pathsep.join([str(CHECKOUT), str(tmp_path)]),
+        "PYTEST_ADDOPTS": "",
+    }
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no_browser",
+            "-p",
+            "tests.conftest",
+            "-p",
+            "no:cacheprovider",
+            ".",
+        ],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert outcome in done.stdout.splitlines()[-1], done.stdout
+    assert done.returncode == (1 if ci else 0)
