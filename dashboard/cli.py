@@ -19,7 +19,7 @@ VERBS = {
 
 
 class LazyGroup(click.Group):
-    """Imports a verb's module when the verb is called; shows an error of the data layer as its one sentence."""
+    """Imports a verb's module when the verb is called; shows an error raised on purpose as its one sentence."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(VERBS)
@@ -37,11 +37,12 @@ class LazyGroup(click.Group):
             formatter.write_dl(list(VERBS.items()))
 
     def invoke(self, ctx: click.Context) -> object:
+        from analysis.errors import AnalysisError
         from data.errors import DataError
 
         try:
             return super().invoke(ctx)
-        except DataError as error:
+        except (DataError, AnalysisError) as error:
             if ctx.params["debug"]:
                 raise
             raise click.ClickException(str(error)) from error

@@ -128,6 +128,13 @@ def test_readme_names_the_two_commands_and_says_what_is_simulated():
         assert phrase in readme
 
 
+def test_every_data_file_of_the_packages_is_installed(tracked):
+    settings = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    patterns = ["*.py", *settings["package-data"]["*"]]
+    shipped = [path for path in tracked if path.relative_to(CHECKOUT).parts[0] in ("analysis", "dashboard", "data")]
+    assert [path for path in shipped if not any(path.match(pattern) for pattern in patterns)] == []
+
+
 def test_links_between_pages_lead_somewhere(tracked):
     broken = []
     for page in (path for path in tracked if path.suffix == ".md"):

@@ -11,8 +11,9 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from analysis.errors import SeriesTooShort
 from dashboard.cli import VERBS, main
-from data.errors import FileProblem
+from data.errors import FileProblem, StoreProblem
 
 SENTENCE = "broken.h5: expected an HDF5 file, found an empty file; download it again."
 
@@ -49,7 +50,8 @@ def test_help_shows_every_verb_with_its_line(option):
 
 def test_help_loads_no_verb_and_no_scientific_library():
     script = (
-        "import json, sys; from dashboard.cli import main; main(['--help'], standalone_mode=False);"
+        "import json, sys; from analysis.errors import SeriesTooShort
+from dashboard.cli import main; main(['--help'], standalone_mode=False);"
         "print(json.dumps(sorted(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
@@ -78,6 +80,16 @@ def test_data_error_is_one_sentence_on_stderr(verb):
     assert result.exit_code == 1
     assert result.stdout == ""
     assert result.stderr == f"Error: {SENTENCE}\n"
+
+
+@pytest.mark.parametrize("family", [StoreProblem, SeriesTooShort])
+def test_errors_of_each_package_are_sentences(verb, family):
+    def fail():
+        raise family("Only one month was found; give at least 24.")
+
+    verb(fail)
+    result = CliRunner().invoke(main, ["trial"])
+    assert (result.exit_code, result.stderr) == (1, "Error: Only one month was found; give at least 24.\n")
 
 
 def test_debug_lets_the_traceback_through(verb):
