@@ -1,0 +1,509 @@
+"""The Explore page: one `ViewState`, a map, four linked views and the controls, kept in step.
+
+The state is the only truth: controls and the browser write to it, and after each change `ExplorePage` tells the map one new spec.
+Work that reads much (regions, series) runs in threads and comes back through the document's next tick, so no session blocks another.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Event
+from typing import Any
+
+import numpy as np
+import panel as pn
+from bokeh.models import LinearColorMapper
+
+from analysis.errors import AnalysisError
+from analysis.statistics.trends import SeriesFit, fit_series
+from dashboard.controls import Controls
+from dashboard.library import Library, cube_choice, time_labels
+from dashboard.linked import LinkedViews, hovmoller, milliseconds
+from dashboard.map_view import FetchedMap
+from dashboard.regions import named_region, region_exists, region_names, region_rings, region_title
+from dashboard.state import ViewState, home_view, polygon_text
+from data.cube import Cube, RegionSeries, View
+from data.errors import DataError
+from data.palettes import palette, palettes
+
+log = logging.getLogger(__name__)
+
+POLL_MS = 2000
+"""How often a session looks for new months or data sets."""
+FIRST_ESTIMATE_CELLS = 20_000
+"""A region is first averaged on the finest pyramid level with at most this many cells in its box: under 100 ms."""
+DIFFERENCE_PALETTE = "RdBu_r"
+
+_WORK = ThreadPoolExecutor(max_workers=3, thread_name_prefix="explore")
+
+
+@dataclass(frozen=True)
+class VisibleWindow:
+    """What the browser reported of the visible pixels, and for which picture."""
+
+    key: tuple[str, ...]
+    low: float
+    high: float
+    mean: float
+
+
+class ExplorePage:
+    """One session's Explore page.
+
+    Parameters
+    ----------
+    library : what there is to show.
+    query : the address the page was opened with.
+    """
+
+    def __init__(self, library: Library, query: str = "") -> None:
+        self.library = library
+        self.state = ViewState()
+        self.doc = pn.state.curdoc
+        self.messages: list[str] = self.state.apply_query(query, library.choices(), region_exists)
+        mapper = LinearColorMapper(palette=["#000000"], low=0.0, high=1.0)
+        self.linked = LinkedViews()
+        self.map = FetchedMap(self.linked.browser_models, mapper)
+        self.controls = Controls(self.state, self._titles(), region_names())
+        self.on_message: Callable[[str], None] = lambda sentence: None
+        self.on_summary: Callable[[str, str], None] = lambda point, region: None
+        self.on_shown: Callable[[], None] = lambda: None
+        self.fit: SeriesFit | None = None
+        self.region_series: RegionSeries | None = None
+        self.dark = False
+        self._seq = 0
+        self._goto = 0
+        self._quiet = False
+        self._window: VisibleWindow | None = None
+        self._columns: list[int] = []
+        self._cancel_region = Event()
+        self._summaries = ["", ""]
+        self._region_words = ("", "", "")
+        self._seen: tuple[Any, ...] = ()
+        self.map.on_event(self._browser_event)
+        self._new_cube()
+        self.state.param.watch(self._changed, [name for name in self.state.param if name != "name"])
+        self._update_point()
+        self._update_region()
+        self._push()
+
+    # -- what is shown -----------------------------------------------------------------------------------------------
+
+    @property
+    def cube(self) -> Cube | None:
+        """The cube on the map."""
+        return self.library.cube(self.state.cube)
+
+    @property
+    def other_cube(self) -> Cube | None:
+        """The cube compared with."""
+        return self.library.cube(self.state.compare_cube or self.state.cube)
+
+    def step_of(self, cube: Cube, label: str) -> int:
+        """Index of a time label; the nearest step of another cube, the last one where there is none."""
+        labels = time_labels(cube)
+        if label in labels:
+            return labels.index(label)
+        try:
+            wanted = np.datetime64(label, "m")
+        except ValueError:
+            return len(labels) - 1
+        if np.isnat(wanted):
+            return len(labels) - 1
+        known = np.array(labels, dtype="datetime64[m]")
+        return int(np.argmin(np.abs((known - wanted).astype(np.int64))))
+
+    @property
+    def step(self) -> int:
+        """Step on the map."""
+        cube = self.cube
+        return 0 if cube is None else self.step_of(cube, self.state.time)
+
+    @property
+    def other(self) -> tuple[Cube, str, int] | None:
+        """Cube, variable and step of the second map, where one is shown."""
+        cube = self.other_cube
+        if self.state.compare == "off" or cube is None:
+            return None
+        variable = self.state.variable if self.state.variable in cube.variables else next(iter(cube_choice("", cube).variables))
+        return cube, variable, self.step_of(cube, self.state.compare_time or self.state.time)
+
+    def limits(self) -> tuple[float, float]:
+        """Colour limits in the variable's units."""
+        state, cube = self.state, self.cube
+        if state.limits == "manual" and state.low < state.high:
+            return state.low, state.high
+        if cube is None:
+            return 0.0, 1.0
+        if self._window is not None and self._window.key == self._picture_key() and state.limits == "auto":
+            low, high = self._window.low, self._window.high
+        elif state.limits == "all" and state.compare != "difference":
+            low, high = cube.limits(state.variable)
+        else:
+            low, high = self._estimated_limits(cube)
+        if state.compare == "difference":
+            high = max(abs(low), abs(high))
+            low = -high
+        return _rounded_limits(low, high)
+
+    def _picture_key(self) -> tuple[str, ...]:
+        state = self.state
+        return state.cube, state.variable, state.compare if state.compare == "difference" else "", state.compare_cube
+
+    def _estimated_limits(self, cube: Cube) -> tuple[float, float]:
+        """Robust limits of what is about to be visible, from a thumbnail."""
+        state = self.state
+        half = 0.5 * state.span
+        view = View(x0=state.lon - half, x1=state.lon + half, y0=max(-90.0, state.lat - half / 2), y1=min(90.0, state.lat + half / 2),
+                    width=160, height=80, projection="lonlat")
+        values = cube.decode(state.variable, cube.window(state.variable, self.step, view))
+        if state.compare == "difference" and (other := self.other) is not None:
+            values = values - other[0].decode(other[1], other[0].window(other[1], other[2], view))
+        values = values[np.isfinite(values)]
+        if values.size == 0:
+            return cube.limits(state.variable)
+        low, high = np.percentile(values, [2, 98])
+        return float(low), float(high)
+
+    def spec(self) -> dict[str, Any]:
+        """All that the browser half needs; see static/explore.js."""
+        state, cube = self.state, self.cube
+        diverging = state.compare == "difference"
+        low, high = self.limits()
+        name = DIFFERENCE_PALETTE if diverging and state.palette not in palettes("diverging") else state.palette
+        spec: dict[str, Any] = {
+            "seq": self._seq,
+            "goto": self._goto,
+            "projection": state.projection,
+            "at": [state.lon, state.lat, state.span],
+            "home": list(home_view(None if cube is None else cube_choice(state.cube, cube))),
+            "palette": palette(name),
+            "low": low,
+            "high": high,
+            "layers": list(state.layers),
+            "compare": state.compare,
+            "point": state.point,
+            "region": region_rings(state.region),
+            "query": state.to_query(),
+            "dark": self.dark,
+            "labels": [],
+            "times": [],
+            "step": 0,
+        }
+        if cube is None:
+            return spec
+        times = cube.times
+        facts = cube.variables[state.variable]
+        months = times.astype("datetime64[M]")
+        spec |= {
+            "layer": {"cube": state.cube, "variable": state.variable, "version": cube.version},
+            "labels": list(time_labels(cube)),
+            "times": milliseconds(times).tolist(),
+            "periods": [[f"{month}-01", f"{month + 1}-01"] for month in months],
+            "step": self.step,
+            "units": facts.units,
+            "digits": _digits(low, high),
+            "title": f"{cube.title} · {facts.long_name}",
+            "hovmoller_columns": self._columns,
+        }
+        if (other := self.other) is not None:
+            spec["other"] = {"cube": state.compare_cube or state.cube, "variable": other[1], "step": other[2], "version": other[0].version}
+        if "xco2_std" in cube.variables and state.variable != "xco2_std":
+            threshold = float(cube.limits("xco2_std")[0] + 0.6 * np.diff(cube.limits("xco2_std"))[0])
+            spec["std"] = {"cube": state.cube, "variable": "xco2_std", "version": cube.version, "threshold": threshold}
+        return spec
+
+    # -- changes -----------------------------------------------------------------------------------------------------
+
+    def _changed(self, *events: Any) -> None:
+        names = {event.name for event in events}
+        if self._quiet:
+            return
+        if names & {"cube", "variable"}:
+            self._new_cube()
+        if names & {"cube", "variable", "point"}:
+            self._update_point()
+        if names & {"cube", "variable", "region"}:
+            self._update_region()
+        if names & {"time"}:
+            self._seq += 1
+            self._summarise_step()
+        if "palette" in names:
+            self.linked.hovmoller_mapper.palette = palette(self.state.palette)
+        if names & {"compare_cube", "compare"}:
+            self._offer()
+        self._push()
+
+    def _new_cube(self) -> None:
+        """Variable, time and place that exist in the chosen cube; its latitude-time picture."""
+        cube, state = self.cube, self.state
+        if cube is None:
+            return
+        choice = cube_choice(state.cube, cube)
+        changed = state.cube != getattr(self, "_cube_name", state.cube)
+        self._cube_name = state.cube
+        self._quiet = True
+        try:
+            variable = state.variable if state.variable in choice.variables else choice.variables[0]
+            time = choice.times[self.step_of(cube, state.time)]
+            if (variable, time) != (state.variable, state.time):
+                self._seq += 1
+            state.param.update(variable=variable, time=time)
+            if changed:
+                lon, lat, span = home_view(choice)
+                state.param.update(lon=lon, lat=lat, span=span, limits="auto" if state.limits == "manual" else state.limits)
+                self._goto += 1
+                self._seq += 1
+        finally:
+            self._quiet = False
+        times, lat_rows, values = cube.zonal(state.variable)
+        picture = hovmoller(times, lat_rows, values, south=choice.south, north=choice.north)
+        self._columns = picture.columns
+        self.linked.show_hovmoller(picture, cube.limits(state.variable), palette(state.palette))
+        self._offer()
+
+    def _titles(self) -> dict[str, str]:
+        return {name: cube.title for name, cube in self.library.cubes().items()}
+
+    def _offer(self) -> None:
+        cube, other = self.cube, self.other_cube
+        variables = {} if cube is None else {name: cube.variables[name].long_name for name in cube_choice("", cube).variables}
+        self.controls.offer(self._titles(), variables, () if other is None else time_labels(other))
+
+    def _push(self) -> None:
+        spec = self.spec()
+        state = self.state
+        units = spec.get("units", "")
+        other = self.other
+        second = "" if other is None else f"{other[0].title} · {time_labels(other[0])[other[2]]}"
+        self.map.describe(second_title=second, bar_title=units, dark=self.dark)
+        self.linked.describe(units=units, series_title=self._series_title(), dark=self.dark)
+        self.map.show(spec)
+        self.on_shown()
+
+    def _series_title(self) -> str:
+        parts = []
+        if self.state.point is not None:
+            parts.append(place_text(*self.state.point))
+        if self.state.region:
+            parts.append(region_title(self.state.region))
+        return " · ".join(parts) or "Series: click the map, or choose a region"
+
+    def set_dark(self, dark: bool) -> None:
+        """Follow the page's theme."""
+        self.dark = dark
+        self._push()
+
+    def poll(self) -> None:
+        """Take in months and data sets that appeared since the last look."""
+        cube = self.cube
+        seen = (None if cube is None else cube.version, tuple(self.library.cubes()))
+        if seen == self._seen:
+            return
+        first, self._seen = not self._seen, seen
+        if first:
+            return
+        if cube is None:
+            self.state.apply_query("", self.library.choices(), region_exists)
+            self._goto += 1
+        self._new_cube()
+        self._push()
+
+    # -- the browser -------------------------------------------------------------------------------------------------
+
+    def _browser_event(self, event: dict[str, Any]) -> None:
+        kind, state = event.get("kind"), self.state
+        if kind == "view":
+            span = float(np.clip(event["span"], 0.05, 720.0))
+            state.param.update(lon=float(event["lon"]), lat=float(np.clip(event["lat"], -90, 90)), span=span)
+        elif kind == "step":
+            cube = self.cube
+            if cube is not None:
+                labels = time_labels(cube)
+                label = labels[int(np.clip(event["step"], 0, len(labels) - 1))]
+                if label != state.time:
+                    self._quiet = True  # the browser is already there: the spec must not send it back
+                    try:
+                        state.time = label
+                    finally:
+                        self._quiet = False
+                    self._summarise_step()
+                    self._push()
+        elif kind == "pick":
+            state.point = (float(event["lon"]), float(event["lat"]))
+        elif kind == "shape":
+            ring = [(float(lon), float(lat)) for lon, lat in event["ring"]]
+            if len(ring) >= 3:
+                state.region = polygon_text(ring)
+        elif kind == "window":
+            self._window = VisibleWindow(self._picture_key(), float(event["low"]), float(event["high"]), float(event["mean"]))
+            if state.limits == "auto":
+                self._push()
+        elif kind == "pop":
+            self._quiet = True
+            try:
+                repairs = state.apply_query(str(event["query"]), self.library.choices(), region_exists)
+            finally:
+                self._quiet = False
+            self._goto += 1
+            self._seq += 1
+            self._cube_name = state.cube
+            self._new_cube()
+            self._update_point()
+            self._update_region()
+            self.controls.show()
+            self._push()
+            for sentence in repairs:
+                self.on_message(sentence)
+        elif kind == "error":
+            self.on_message(str(event.get("sentence", ""))[:300])
+
+    # -- series and regions ------------------------------------------------------------------------------------------
+
+    def _update_point(self) -> None:
+        cube, state = self.cube, self.state
+        self.fit = None
+        if cube is None or state.point is None:
+            self.linked.clear_point()
+            self._summarise(0, "")
+            return
+        lon, lat = state.point
+        variable, asked = state.variable, (state.point, state.variable, state.cube)
+
+        def work() -> tuple[np.ndarray, np.ndarray, SeriesFit | None, str]:
+            values = cube.series(variable, lon, lat)
+            times = cube.times
+            try:
+                fit = fit_series(times, values)
+                return times, values, fit, fit_sentence(fit, cube.variables[variable].units)
+            except AnalysisError as error:
+                return times, values, None, str(error)
+
+        def show(result: tuple[np.ndarray, np.ndarray, SeriesFit | None, str]) -> None:
+            if asked != (self.state.point, self.state.variable, self.state.cube):
+                return
+            times, values, self.fit, sentence = result
+            self.linked.show_point(self.fit, times, values)
+            self._summarise(0, f"{place_text(lon, lat)}: {sentence}")
+
+        self._later(work, show)
+
+    def _update_region(self) -> None:
+        self._cancel_region.set()
+        cube, state = self.cube, self.state
+        geometry = named_region(state.region) if state.region else None
+        if cube is None or geometry is None:
+            self.linked.clear_region()
+            self.region_series = None
+            self._summarise(1, "")
+            return
+        cancel = self._cancel_region = Event()
+        variable, name = state.variable, region_title(state.region)
+        units = cube.variables[variable].units
+        level = _estimate_level(cube, geometry.bounds)
+
+        def show(result: Any) -> None:
+            series, exact = result
+            if cancel.is_set():
+                return
+            self.linked.show_region(series.times, series.mean, series.std)
+            self.region_series = series
+            self._region_words = (name, units, "" if exact else " (first estimate)")
+            self._summarise_step()
+
+        def work() -> Any:
+            estimate = cube.region_series(variable, geometry, level=level)
+            if level > 0:
+                self._schedule(lambda: show((estimate, False)))
+                return cube.region_series(variable, geometry, level=0, cancelled=cancel.is_set), True
+            return estimate, True
+
+        self._later(work, show)
+
+    def _summarise_step(self) -> None:
+        """The region's numbers at the step on the map."""
+        if self.region_series is not None:
+            name, units, note = self._region_words
+            self._summarise(1, f"{name}: {region_sentence(self.region_series, self.step, units)}{note}")
+
+    def _summarise(self, which: int, sentence: str) -> None:
+        self._summaries[which] = sentence
+        self.on_summary(*self._summaries)
+
+    def _later(self, work: Callable[[], Any], show: Callable[[Any], None]) -> None:
+        """Run `work` in a thread and `show` its result in this session; a DataError becomes a message."""
+
+        def run() -> None:
+            try:
+                result = work()
+            except DataError as error:
+                sentence = str(error)
+                self._schedule(lambda: self.on_message(sentence))
+                return
+            self._schedule(lambda: show(result))
+
+        if self.doc is None:  # no server (tests, notebooks): at once
+            run()
+        else:
+            _WORK.submit(run).add_done_callback(_log_failure)
+
+    def _schedule(self, action: Callable[[], None]) -> None:
+        if self.doc is None:
+            action()
+        elif self.doc.session_context is not None:
+            self.doc.add_next_tick_callback(action)
+
+
+def _log_failure(future: Any) -> None:
+    if (error := future.exception()) is not None:
+        log.error("work for a page failed", exc_info=error)
+
+
+def _rounded_limits(low: float, high: float) -> tuple[float, float]:
+    """Limits rounded outwards to about a hundredth of their distance; never equal."""
+    if not (np.isfinite(low) and np.isfinite(high)):
+        return 0.0, 1.0
+    if high <= low:
+        pad = abs(low) * 0.01 or 1.0
+        low, high = low - pad, high + pad
+    unit = 10.0 ** np.floor(np.log10((high - low) / 20.0))
+    return float(np.round(np.floor(low / unit) * unit, 12)), float(np.round(np.ceil(high / unit) * unit, 12))
+
+
+def _digits(low: float, high: float) -> int:
+    """Decimals that show a two-hundredth of the colour scale."""
+    return int(np.clip(np.ceil(-np.log10((high - low) / 200.0)), 0, 9))
+
+
+def _estimate_level(cube: Cube, bounds: tuple[float, float, float, float]) -> int:
+    west, south, east, north = bounds
+    cells = max(1.0, (east - west) / cube.grid.dlon) * max(1.0, (north - south) / cube.grid.dlat)
+    level = 0
+    while cells > FIRST_ESTIMATE_CELLS and level < cube.levels - 1:
+        cells, level = cells / 4.0, level + 1
+    return level
+
+
+def place_text(lon: float, lat: float) -> str:
+    """'39.90°N 116.40°E'."""
+    return f"{abs(lat):.2f}°{'S' if lat < 0 else 'N'} {abs(lon):.2f}°{'W' if lon < 0 else 'E'}"
+
+
+_MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December")
+
+
+def fit_sentence(fit: SeriesFit, units: str) -> str:
+    """Growth and seasonal cycle of a fit, in words."""
+    growth = f"{fit.growth_ppm_per_year:+.2f} ± {fit.growth_standard_error:.2f} {units}/yr"
+    return f"growth {growth}, seasonal cycle {fit.amplitude:.1f} {units}, highest in {_MONTHS[fit.month_of_maximum - 1]}"
+
+
+def region_sentence(series: Any, step: int, units: str) -> str:
+    """Mean, spread and area of a region at one step, in words."""
+    step = min(step, len(series.mean) - 1)
+    if step < 0 or not np.isfinite(series.mean[step]):
+        return "no data at this time"
+    return f"mean {series.mean[step]:.2f} {units}, spread {series.std[step]:.2f}, {series.area_km2 / 1e6:.2f} million km²"

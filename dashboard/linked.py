@@ -1,0 +1,280 @@
+"""The views beside the map, each fed by the same cube: series, latitude-time diagram, zonal mean, histogram of the window.
+
+The figures are made once a session and updated in place. What follows from the month or the window alone (cursors, zonal mean,
+histogram) is moved in the browser by `static/explore.js`; what needs the store (series, regions, a new cube) comes from here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from bokeh.events import Tap
+from bokeh.models import (
+    ColumnDataSource,
+    CustomJS,
+    CustomJSTickFormatter,
+    DatetimeTickFormatter,
+    HoverTool,
+    Legend,
+    LegendItem,
+    LinearColorMapper,
+    Range1d,
+    Span,
+)
+from bokeh.plotting import figure
+
+from analysis.statistics.trends import SeriesFit
+
+MAX_COLUMNS = 1000
+MAX_ROWS = 180
+
+_GO_TO_TIME = """
+const explorer = window.carbonweather?.current
+if (explorer) {
+  let best = 0
+  explorer.spec.times.forEach((t, i) => { if (Math.abs(t - cb_obj.x) < Math.abs(explorer.spec.times[best] - cb_obj.x)) best = i })
+  explorer.play(false)
+  explorer.setStep(best)
+}
+"""
+_LATITUDE = "return tick === 0 ? '0°' : Math.abs(tick) + '°' + (tick < 0 ? 'S' : 'N')"
+
+
+@dataclass(frozen=True)
+class Hovmoller:
+    """A latitude-time picture: values (rows = latitude, columns = time), its edges, and the column of each step."""
+
+    values: np.ndarray
+    lat: np.ndarray
+    start_ms: float
+    end_ms: float
+    south: float
+    north: float
+    columns: list[int]
+
+
+def milliseconds(times: np.ndarray) -> np.ndarray:
+    """Times as Bokeh's axis wants them."""
+    return np.asarray(times).astype("datetime64[ms]").astype(np.int64).astype(float)
+
+
+def hovmoller(times: np.ndarray, lat: np.ndarray, values: np.ndarray, *, south: float, north: float) -> Hovmoller:
+    """Arrange zonal means of any time steps as a picture with equal columns; missing steps stay empty.
+
+    Parameters
+    ----------
+    times : (n,) datetime64, ascending.
+    lat : (m,) row centres, ascending degrees.
+    values : (n, m) zonal means.
+    south, north : edges of the grid, degrees.
+    """
+    months = times.astype("datetime64[M]").astype(int)
+    if np.unique(months).size == months.size:
+        columns = months - months[0]
+        start = milliseconds(np.array([times[0].astype("datetime64[M]")]))[0]
+        end = milliseconds(np.array([times[-1].astype("datetime64[M]") + 1]))[0]
+    else:
+        moments = milliseconds(times)
+        gap = float(np.min(np.diff(moments))) if moments.size > 1 else 86_400_000.0
+        gap = max(gap, (moments[-1] - moments[0]) / MAX_COLUMNS)
+        columns = np.round((moments - moments[0]) / gap).astype(int)
+        start, end = moments[0] - gap / 2, moments[0] + (columns[-1] + 0.5) * gap
+    rows, lat = _coarser_rows(values, lat)
+    picture = np.full((rows.shape[1], int(columns[-1]) + 1), np.nan, dtype=np.float32)
+    picture[:, columns] = rows.T
+    return Hovmoller(picture, lat, float(start), float(end), south, north, [int(column) for column in columns])
+
+
+def _coarser_rows(values: np.ndarray, lat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """At most MAX_ROWS rows, each the mean of its neighbours weighted with the cosine of latitude."""
+    size = int(np.ceil(lat.size / MAX_ROWS))
+    if size <= 1:
+        return values, lat
+    edges = np.arange(0, lat.size, size)
+    weights = np.where(np.isnan(values), 0.0, np.cos(np.radians(lat))[None, :])
+    total = np.add.reduceat(np.nan_to_num(values) * weights, edges, axis=1)
+    weight = np.add.reduceat(weights, edges, axis=1)
+    with np.errstate(invalid="ignore"):
+        rows = total / np.where(weight > 0, weight, np.nan)
+    centres = np.add.reduceat(lat, edges) / np.diff(np.append(edges, lat.size))
+    return rows, centres
+
+
+class LinkedViews:
+    """The four figures and their data.
+
+    Attributes
+    ----------
+    series_figure, hovmoller_figure, zonal_figure, histogram_figure : Bokeh figures, made once.
+    """
+
+    def __init__(self) -> None:
+        self.hovmoller_mapper = LinearColorMapper(palette=["#000000"], low=0.0, high=1.0, nan_color="rgba(0,0,0,0)")
+        self.values = ColumnDataSource({"time": [], "value": [], "fitted": [], "trend": []})
+        self.region = ColumnDataSource({"time": [], "mean": []})
+        self.band = ColumnDataSource({"time": [], "edge": []})
+        self.picture = ColumnDataSource({"image": [], "x": [], "y": [], "dw": [], "dh": [], "lat": []})
+        self.zonal = ColumnDataSource({"x": [], "y": []})
+        self.histogram = ColumnDataSource({"left": [], "right": [], "top": [], "colour": []})
+        self.series_cursor = Span(dimension="height", location=0, line_color="#7a8b99", line_width=1, line_dash="dashed")
+        self.hovmoller_cursor = Span(dimension="height", location=0, line_color="#ffffff", line_width=2)
+        self.series_figure = self._series()
+        self.hovmoller_figure = self._hovmoller()
+        self.zonal_figure = self._zonal()
+        self.histogram_figure = self._histogram()
+
+    @property
+    def browser_models(self) -> dict[str, Any]:
+        """What explore.js moves by itself."""
+        return {
+            "cursors": [self.series_cursor, self.hovmoller_cursor],
+            "hovmoller": self.picture,
+            "zonal": self.zonal,
+            "zonal_range": self.zonal_figure.x_range,
+            "histogram": self.histogram,
+            "histogram_ranges": [self.histogram_figure.x_range, self.histogram_figure.y_range],
+        }
+
+    def show_point(self, fit: SeriesFit | None, times: np.ndarray, values: np.ndarray) -> None:
+        """The series of one cell with its fit (None where it is too short to fit)."""
+        nothing = np.full(len(times), np.nan)
+        self.values.data = {
+            "time": milliseconds(times),
+            "value": values.astype(float),
+            "fitted": fit.fitted.astype(float) if fit is not None else nothing,
+            "trend": fit.trend.astype(float) if fit is not None else nothing,
+        }
+        self._fit_series_axes()
+
+    def clear_point(self) -> None:
+        """No cell is selected."""
+        self.values.data = {"time": [], "value": [], "fitted": [], "trend": []}
+        self._fit_series_axes()
+
+    def show_region(self, times: np.ndarray, mean: np.ndarray, spread: np.ndarray) -> None:
+        """A region's mean and spread (standard deviation over its area)."""
+        moments = milliseconds(times)
+        self.region.data = {"time": moments, "mean": mean.astype(float)}
+        good = np.isfinite(mean) & np.isfinite(spread)
+        low, high = (mean - spread)[good], (mean + spread)[good]
+        self.band.data = {
+            "time": np.concatenate([moments[good], moments[good][::-1]]),
+            "edge": np.concatenate([low, high[::-1]]).astype(float),
+        }
+        self._fit_series_axes()
+
+    def clear_region(self) -> None:
+        """No region is selected."""
+        self.region.data = {"time": [], "mean": []}
+        self.band.data = {"time": [], "edge": []}
+        self._fit_series_axes()
+
+    def _fit_series_axes(self) -> None:
+        """Axes that hold all that the series panel shows, with a little air."""
+        columns = [(self.values, "value"), (self.values, "fitted"), (self.region, "mean"), (self.band, "edge")]
+        parts = [np.asarray(source.data[name], dtype=float) for source, name in columns]
+        values = np.concatenate(parts)
+        values = values[np.isfinite(values)]
+        times = np.concatenate([np.asarray(source.data["time"], dtype=float) for source in (self.values, self.region)])
+        if values.size == 0 or times.size == 0:
+            return
+        pad = 0.06 * float(np.ptp(values)) or 0.5
+        self.series_figure.y_range.update(start=float(values.min()) - pad, end=float(values.max()) + 2.5 * pad)
+        edge = 0.01 * float(np.ptp(times)) or 43_200_000.0
+        self.series_figure.x_range.update(start=float(times.min()) - edge, end=float(times.max()) + edge)
+
+    def show_hovmoller(self, picture: Hovmoller, limits: tuple[float, float], colours: list[str]) -> None:
+        """A new latitude-time picture, coloured over all its times (the map's own limits are those of one month)."""
+        self.hovmoller_mapper.update(low=limits[0], high=limits[1], palette=colours)
+        self.picture.data = {
+            "image": [picture.values],
+            "x": [picture.start_ms],
+            "y": [picture.south],
+            "dw": [picture.end_ms - picture.start_ms],
+            "dh": [picture.north - picture.south],
+            "lat": [picture.lat],
+        }
+        self.hovmoller_figure.x_range.update(start=picture.start_ms, end=picture.end_ms)
+        for fig in (self.hovmoller_figure, self.zonal_figure):
+            fig.y_range.update(start=picture.south, end=picture.north)
+
+    def describe(self, *, units: str, series_title: str, dark: bool) -> None:
+        """Axis labels, titles and colours."""
+        ink, paper, grid = ("#dfe7ee", "#121a22", "#2c3a47") if dark else ("#22313f", "#ffffff", "#e4e9ee")
+        self.series_figure.title.text = series_title
+        self.series_figure.yaxis.axis_label = units
+        self.zonal_figure.xaxis.axis_label = units
+        self.histogram_figure.xaxis.axis_label = units
+        for fig in (self.series_figure, self.hovmoller_figure, self.zonal_figure, self.histogram_figure):
+            fig.border_fill_color = fig.background_fill_color = paper
+            fig.title.text_color = ink
+            fig.grid.grid_line_color = grid
+            for axis in (*fig.xaxis, *fig.yaxis):
+                axis.major_label_text_color = axis.axis_label_text_color = ink
+        for legend in self.series_figure.legend:
+            legend.label_text_color = ink
+            legend.background_fill_color = paper
+
+    def _frame(self, title: str, **options: Any) -> Any:
+        fig = figure(sizing_mode="stretch_both", min_height=160, toolbar_location=None, tools="", title=title, min_border=2, margin=0,
+                     output_backend="canvas", **options)
+        fig.title.text_font_size = "12px"
+        fig.title.text_font_style = "bold"
+        for axis in (*fig.xaxis, *fig.yaxis):
+            axis.major_label_text_font_size = "10px"
+            axis.axis_label_text_font_size = "11px"
+            axis.axis_label_text_font_style = "normal"
+            axis.axis_label_standoff = 2
+            axis.minor_tick_line_color = None
+            axis.axis_line_color = None
+            axis.major_tick_line_color = None
+        return fig
+
+    def _series(self) -> Any:
+        fig = self._frame("Series", x_axis_type="datetime", x_range=Range1d(0, 1), y_range=Range1d(0, 1))
+        fig.xaxis.formatter = _dates()
+        band = fig.patch("time", "edge", source=self.band, fill_color="#ff3d6e", fill_alpha=0.16, line_color=None)
+        mean = fig.line("time", "mean", source=self.region, line_color="#ff3d6e", line_width=2)
+        value = fig.scatter("time", "value", source=self.values, size=4, fill_color="#1f7a9c", line_color=None)
+        fitted = fig.line("time", "fitted", source=self.values, line_color="#1f7a9c", line_width=1.2)
+        trend = fig.line("time", "trend", source=self.values, line_color="#e09f1f", line_width=2)
+        items = [LegendItem(label=text, renderers=parts) for text, parts in
+                 (("cell", [value]), ("fit", [fitted]), ("trend", [trend]), ("region ± spread", [mean, band]))]
+        fig.add_layout(Legend(items=items, location="top_left", orientation="horizontal", label_text_font_size="10px", padding=2, margin=2, spacing=6,
+                              glyph_width=14, background_fill_alpha=0.7, border_line_color=None))
+        fig.add_tools(HoverTool(renderers=[value], mode="vline", tooltips=[("", "@time{%Y-%m-%d}"), ("value", "@value{0.00}"), ("trend", "@trend{0.00}")],
+                                formatters={"@time": "datetime"}),
+                      HoverTool(renderers=[mean], mode="mouse", tooltips=[("", "@time{%Y-%m-%d}"), ("mean", "@mean{0.00}")], formatters={"@time": "datetime"}))
+        fig.add_layout(self.series_cursor)
+        fig.js_on_event(Tap, CustomJS(code=_GO_TO_TIME))
+        return fig
+
+    def _hovmoller(self) -> Any:
+        fig = self._frame("Latitude and time", x_axis_type="datetime", x_range=Range1d(0, 1), y_range=Range1d(-90, 90))
+        fig.xaxis.formatter = _dates()
+        fig.yaxis.formatter = CustomJSTickFormatter(code=_LATITUDE)
+        fig.grid.visible = False
+        fig.image(image="image", x="x", y="y", dw="dw", dh="dh", source=self.picture, color_mapper=self.hovmoller_mapper)
+        fig.add_tools(HoverTool(tooltips=[("", "$x{%Y-%m}"), ("latitude", "$y{0.0}°"), ("mean", "@image{0.00}")], formatters={"$x": "datetime"}))
+        fig.add_layout(self.hovmoller_cursor)
+        fig.js_on_event(Tap, CustomJS(code=_GO_TO_TIME))
+        return fig
+
+    def _zonal(self) -> Any:
+        fig = self._frame("Zonal mean", x_range=Range1d(0, 1), y_range=Range1d(-90, 90))
+        fig.yaxis.formatter = CustomJSTickFormatter(code=_LATITUDE)
+        fig.line("x", "y", source=self.zonal, line_color="#1f7a9c", line_width=2)
+        fig.xaxis.ticker.desired_num_ticks = 4
+        return fig
+
+    def _histogram(self) -> Any:
+        fig = self._frame("In view, % of area", x_range=Range1d(0, 1), y_range=Range1d(0, 1))
+        fig.quad(left="left", right="right", top="top", bottom=0, source=self.histogram, fill_color="colour", line_color=None)
+        fig.xaxis.ticker.desired_num_ticks = 4
+        return fig
+
+
+def _dates() -> DatetimeTickFormatter:
+    return DatetimeTickFormatter(years="%Y", months="%b %Y", days="%d %b", hours="%H:%M", boundary_scaling=False)

@@ -1,0 +1,669 @@
+// The browser half of the Explore page. The Bokeh figures bring tools, axes and overlays; this script fetches the window of the map
+// that the screen shows (codes, not colours), paints it through a look-up table, and keeps everything that follows from the month
+// or the visible window in step without asking Python: cursors, zonal mean, histogram, hover, play.
+//
+// Python -> here: link.spec, a JSON description of what to show; compared with the last one, only what changed is done.
+// here -> Python: link.message, one JSON event at a time: {kind: "view" | "step" | "pick" | "shape" | "pop" | "limits", ...}.
+
+const R = 6378137, HALF_TURN = Math.PI * R, MAX_LAT = 85.0511287798
+const MARGIN = 0.12            // of the window, fetched beyond each side so that a short pan shows no edge
+const CACHE_BYTES = 160e6      // windows kept for going back and forth in time
+const IDLE_MS = 180            // quiet time before Python is told and neighbours are fetched
+const LOWEST_SPAN = 0.2        // degrees; four cells of 0.05
+
+const mercY = lat => R * Math.log(Math.tan(Math.PI / 4 + Math.max(-MAX_LAT, Math.min(MAX_LAT, lat)) * Math.PI / 360))
+const mercLat = y => (2 * Math.atan(Math.exp(y / R)) - Math.PI / 2) * 180 / Math.PI
+const wrap = lon => ((lon + 180) % 360 + 360) % 360 - 180
+const hex = c => (255 << 24 | parseInt(c.slice(5, 7), 16) << 16 | parseInt(c.slice(3, 5), 16) << 8 | parseInt(c.slice(1, 3), 16)) >>> 0
+
+const MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]
+
+// '2021-07' -> 'July 2021', '2021-07-14T12:30' -> '14 Jul 2021 12:30 UTC'.
+function say(label) {
+  const [year, month, rest] = (label ?? "").split("-")
+  if (!month) return year
+  const name = MONTHS[Number(month) - 1] ?? month
+  if (!rest) return `${name} ${year}`
+  const [day, clock] = rest.split("T")
+  return `${Number(day)} ${name.slice(0, 3)} ${year}${clock ? ` ${clock} UTC` : ""}`
+}
+
+function bus() {
+  return (window.carbonweather ??= Object.assign(new EventTarget(), {maps: new Map(), say}))
+}
+
+function debounce(fn, ms) {
+  let timer = null
+  return (...args) => { clearTimeout(timer); timer = setTimeout(() => fn(...args), ms) }
+}
+
+class Windows {
+  // Fetches and keeps decoded windows; a repeated request joins the one under way.
+  constructor() { this.kept = new Map(); this.bytes = 0; this.pending = new Map() }
+
+  peek(url) {
+    const hit = this.kept.get(url)
+    if (hit) { this.kept.delete(url); this.kept.set(url, hit) }
+    return hit
+  }
+
+  get(url) {
+    const hit = this.peek(url)
+    if (hit) return Promise.resolve(hit)
+    let wait = this.pending.get(url)
+    if (!wait) {
+      wait = this.load(url).finally(() => this.pending.delete(url))
+      this.pending.set(url, wait)
+    }
+    return wait
+  }
+
+  async load(url) {
+    const response = await fetch(new URL(url, document.baseURI))
+    if (!response.ok) {
+      const text = await response.text()
+      let sentence = `The map could not be read (${response.status}).`
+      try { sentence = JSON.parse(text).error ?? sentence } catch { /* a plain text error keeps the general sentence */ }
+      throw new Error(sentence)
+    }
+    const meta = JSON.parse(response.headers.get("X-Carbonweather"))
+    const buffer = await response.arrayBuffer()
+    const codes = meta.dtype === "int16" ? new Int16Array(buffer) : new Float32Array(buffer)
+    const entry = {codes, ...meta}
+    this.kept.set(url, entry)
+    this.bytes += buffer.byteLength
+    for (const [key, old] of this.kept) {
+      if (this.bytes <= CACHE_BYTES || key === url) break
+      this.kept.delete(key)
+      this.bytes -= old.codes.byteLength
+    }
+    return entry
+  }
+}
+
+const value = (layer, i) => {
+  const code = layer.codes[i]
+  if (layer.dtype === "int16") return code === -32768 ? NaN : layer.offset + layer.scale * code
+  return code
+}
+
+function lookup(layer, palette, low, high) {
+  // Colour of every int16 code: one table, so that painting is one read a pixel.
+  const table = new Uint32Array(65536), n = palette.length, norm = n / (high - low)
+  for (let code = -32767; code < 32768; code++) {
+    const k = Math.floor((layer.offset + layer.scale * code - low) * norm)
+    table[code + 32768] = palette[k < 0 ? 0 : k >= n ? n - 1 : k]
+  }
+  return table
+}
+
+function paintInto(out, layer, palette, low, high, columns, width) {
+  // columns: [from, to) of each row that this layer fills.
+  const [from, to] = columns, {codes} = layer, rows = codes.length / width
+  if (layer.dtype === "int16") {
+    const table = lookup(layer, palette, low, high)
+    for (let r = 0; r < rows; r++)
+      for (let i = r * width + from, end = r * width + to; i < end; i++) out[i] = table[codes[i] + 32768]
+    return
+  }
+  const n = palette.length, norm = n / (high - low)
+  for (let r = 0; r < rows; r++)
+    for (let i = r * width + from, end = r * width + to; i < end; i++) {
+      const v = codes[i]
+      if (v !== v) { out[i] = 0; continue }
+      const k = Math.floor((v - low) * norm)
+      out[i] = palette[k < 0 ? 0 : k >= n ? n - 1 : k]
+    }
+}
+
+function hatch(out, layer, threshold, width, dark) {
+  const ink = dark ? 0xb0ffffff : 0xa0202020, rows = layer.codes.length / width
+  for (let r = 0; r < rows; r++)
+    for (let c = 0; c < width; c++)
+      if ((r + c) % 7 === 0 && value(layer, r * width + c) >= threshold) out[r * width + c] = ink
+}
+
+class Pane {
+  // One figure with a map in it.
+  constructor(models) {
+    Object.assign(this, models)
+    this.Rgba = this.image.data.image[0].constructor
+  }
+
+  put(source, out, frame) {
+    const image = new this.Rgba(out.buffer, [frame.h, frame.w])
+    source.setv({data: {image: [image], x: [frame.x0], y: [frame.y0], dw: [frame.x1 - frame.x0], dh: [frame.y1 - frame.y0]}},
+                {sync: false, check_eq: false})
+  }
+
+  clear(source) { this.put(source, new Uint32Array(1), {w: 1, h: 1, x0: 0, x1: 1e-9, y0: 0, y1: 1e-9}) }
+}
+
+class Explorer {
+  constructor(args) {
+    this.link = args.link
+    this.panes = args.panes.map(models => new Pane(models))
+    this.linked = args.linked
+    this.main = this.panes[0]
+    this.windows = new Windows()
+    this.outlines = new Map()
+    this.shown = []              // per pane: {layer, frame, second, std}
+    this.spec = {}
+    this.playing = false
+    this.swipe = 0.5
+    this.busy = false
+    this.again = false
+    this.sequence = 0
+    this.tellView = debounce(() => this.say("view", this.viewport()), IDLE_MS)
+    this.tellStep = debounce(() => this.say("step", {step: this.step}), IDLE_MS)
+    this.settle = debounce(() => this.settled(), IDLE_MS)
+    bus().maps.set(this.link.id, this)
+    bus().current = this
+    for (const range of [this.main.fig.x_range, this.main.fig.y_range])
+      for (const edge of ["start", "end"]) range.properties[edge].change.connect(() => this.moved())
+    this.main.swipe.properties.location.change.connect(() => this.swiped())
+    this.link.properties.spec.change.connect(() => this.apply(JSON.parse(this.link.spec)))
+    window.addEventListener("popstate", this.onpop = () => this.say("pop", {query: window.location.search.slice(1)}))
+    window.addEventListener("pointermove", this.onpointer = event => { this.pointer = [event.clientX, event.clientY] }, {passive: true})
+    this.apply(JSON.parse(this.link.spec))
+  }
+
+  say(kind, body) { this.link.message = JSON.stringify({kind, n: ++this.sequence, ...body}) }
+
+  // ---- what Python wants -------------------------------------------------------------------------------------------
+
+  apply(spec) {
+    const old = this.spec
+    this.spec = spec
+    this.colours = spec.palette.map(hex)
+    if (old.seq !== spec.seq) this.step = spec.step
+    if (old.projection !== spec.projection) { this.project(); this.go(spec.at ?? this.centre()) }
+    else if (spec.at && JSON.stringify(old.at) !== JSON.stringify(spec.at) && spec.goto !== old.goto) this.go(spec.at)
+    if (JSON.stringify([old.point, old.region]) !== JSON.stringify([spec.point, spec.region])) this.drawSelection()
+    if (JSON.stringify(old.layers) !== JSON.stringify(spec.layers)) this.drawOutlines()
+    if (spec.query != null && spec.query !== old.query) this.address(spec.query, old.query == null)
+    bus().dispatchEvent(new CustomEvent("frames", {detail: {labels: spec.labels, step: this.step}}))
+    this.cursors()
+    this.refresh()
+    this.settle()
+  }
+
+  address(query, replace) {
+    // Moving the map rewrites the entry of the history; everything else makes a new one that the back button returns to.
+    const now = window.location.search.slice(1), still = text => text.replace(/(^|&)at=[^&]*/, "")
+    if (now === query) return
+    window.history[replace || still(now) === still(query) ? "replaceState" : "pushState"]({}, "", window.location.pathname + "?" + query)
+  }
+
+  // ---- geometry ----------------------------------------------------------------------------------------------------
+
+  get mercator() { return this.spec.projection === "mercator" }
+  toX(lon) { return this.mercator ? lon * HALF_TURN / 180 : lon }
+  toY(lat) { return this.mercator ? mercY(lat) : lat }
+  toLon(x) { return this.mercator ? x * 180 / HALF_TURN : x }
+  toLat(y) { return this.mercator ? mercLat(y) : y }
+
+  size() {
+    const {fig} = this.main
+    try { return [Math.max(1, Math.round(fig.inner_width)), Math.max(1, Math.round(fig.inner_height))] } catch { return null }
+  }
+
+  bounds() {
+    const {x_range: x, y_range: y} = this.main.fig
+    return {x0: x.start, x1: x.end, y0: y.start, y1: y.end}
+  }
+
+  centre() {
+    const {x0, x1, y0, y1} = this.bounds()
+    return [this.toLon((x0 + x1) / 2), this.toLat((y0 + y1) / 2), this.toLon(x1) - this.toLon(x0)]
+  }
+
+  viewport() {
+    const {x0, x1, y0, y1} = this.bounds(), [lon, lat, span] = this.centre()
+    return {lon, lat: Math.max(-90, Math.min(90, lat)), span, west: this.toLon(x0), east: this.toLon(x1),
+            south: Math.max(-90, this.toLat(y0)), north: Math.min(90, this.toLat(y1))}
+  }
+
+  go([lon, lat, span]) {
+    const size = this.size()
+    if (!size) return
+    span = Math.max(LOWEST_SPAN, Math.min(span, 540))
+    const half = this.toX(span) / 2, x = this.toX(lon), tall = half * size[1] / size[0]
+    let y = this.toY(lat)
+    const top = this.mercator ? HALF_TURN : 90
+    y = tall >= top ? 0 : Math.max(-top + tall, Math.min(top - tall, y))
+    this.placing = true
+    this.main.fig.x_range.setv({start: x - half, end: x + half})
+    this.main.fig.y_range.setv({start: y - tall, end: y + tall})
+    this.placing = false
+    this.moved()
+  }
+
+  resized() {
+    const size = this.size()
+    if (!size || (this.last && this.last[0] === size[0] && this.last[1] === size[1])) return
+    const first = !this.last
+    this.last = size
+    this.go(first ? this.spec.at : this.centre())
+  }
+
+  moved() {
+    if (this.placing || !this.last) return
+    this.ticks()
+    this.refresh()
+    this.drawOutlines()
+    this.tellView()
+    this.settle()
+  }
+
+  ticks() {
+    const {x0, x1, y0, y1} = this.bounds(), [width, height] = this.last
+    const steps = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 90]
+    const marks = (from, to, pixels) => {
+      const step = steps.find(s => (to - from) / s <= Math.max(2, pixels / 80)) ?? 180, out = []
+      for (let v = Math.ceil(from / step) * step; v <= to && out.length < 60; v += step) out.push(Math.round(v * 1e4) / 1e4)
+      return out
+    }
+    const lons = marks(this.toLon(x0), this.toLon(x1), width)
+    const lats = marks(Math.max(-90, this.toLat(y0)), Math.min(90, this.toLat(y1)), height)
+    for (const pane of this.panes) {
+      pane.xticker.setv({ticks: lons.map(v => this.toX(v))}, {sync: false})
+      pane.yticker.setv({ticks: lats.map(v => this.toY(v))}, {sync: false})
+    }
+  }
+
+  project() {
+    for (const pane of this.panes)
+      for (const source of Object.values(pane.sites)) {
+        const {lon, lat} = source.data
+        const x = Array.from(lon, v => this.toX(v)), y = Array.from(lat, v => this.toY(v))
+        source.setv({data: {...source.data, x, y}}, {sync: false, check_eq: false})
+      }
+    this.drawSelection()
+  }
+
+  // ---- the map -----------------------------------------------------------------------------------------------------
+
+  frame() {
+    const {x0, x1, y0, y1} = this.bounds(), [width, height] = this.last
+    const mx = MARGIN * (x1 - x0), my = MARGIN * (y1 - y0)
+    const w = Math.round(width * (1 + 2 * MARGIN)), h = Math.round(height * (1 + 2 * MARGIN))
+    return {x0: x0 - mx, x1: x1 + mx, y0: y0 - my, y1: y1 + my, w, h}
+  }
+
+  url(path, frame, extra) {
+    const q = new URLSearchParams({...extra, proj: this.spec.projection, w: frame.w, h: frame.h})
+    for (const key of ["x0", "x1", "y0", "y1"]) q.set(key, frame[key].toPrecision(12))
+    return `${path}?${q}`
+  }
+
+  layerUrl(layer, step, frame, other, otherStep) {
+    const extra = {cube: layer.cube, var: layer.variable, step, version: layer.version}
+    if (other) Object.assign(extra, {cube2: other.cube, var2: other.variable, step2: otherStep, version: `${layer.version}.${other.version}`})
+    return this.url("data/window", frame, extra)
+  }
+
+  wanted(step, frame) {
+    // URLs of what the panes show at a step of the first map.
+    const {layer, other, compare} = this.spec
+    const main = compare === "difference" ? this.layerUrl(layer, step, frame, other, other.step) : this.layerUrl(layer, step, frame)
+    const second = compare === "side" || compare === "swipe" ? this.layerUrl(other, other.step, frame) : null
+    const std = this.spec.std && this.has("uncertainty") ? this.layerUrl(this.spec.std, step, frame) : null
+    const points = this.has("soundings") && this.spec.periods
+      ? this.url("data/points", frame, {start: this.spec.periods[step][0], end: this.spec.periods[step][1]}) : null
+    return {main, second, std, points}
+  }
+
+  has(layer) { return this.spec.layers.includes(layer) }
+
+  async refresh() {
+    if (!this.last || !this.spec.layer) return
+    if (this.busy) { this.again = true; return }
+    this.busy = true
+    try {
+      do {
+        this.again = false
+        await this.draw(this.step)
+      } while (this.again)
+    } finally { this.busy = false }
+  }
+
+  async draw(step) {
+    const frame = this.frame(), urls = this.wanted(step, frame)
+    let main, second, std, points
+    try {
+      [main, second, std, points] = await Promise.all(
+        [urls.main, urls.second, urls.std, urls.points].map(url => url ? this.windows.get(url) : null))
+    } catch (error) {
+      this.say("error", {sentence: error.message})
+      return
+    }
+    this.shown = {frame, main, second, std, points, step}
+    this.paint()
+    bus().dispatchEvent(new CustomEvent("painted", {detail: {step, frame, version: this.spec.seq}}))
+  }
+
+  paint() {
+    const {frame, main, second, std, points} = this.shown
+    if (!main) return
+    const {low, high, compare, dark} = this.spec, n = frame.w * frame.h
+    const out = new Uint32Array(n), all = [0, frame.w]
+    let edge = frame.w
+    if (compare === "swipe" && second) {
+      const {x0, x1} = this.bounds()
+      edge = Math.max(0, Math.min(frame.w, Math.round((x0 + this.swipe * (x1 - x0) - frame.x0) / (frame.x1 - frame.x0) * frame.w)))
+      paintInto(out, second, this.colours, low, high, [edge, frame.w], frame.w)
+    }
+    paintInto(out, main, this.colours, low, high, [0, edge], frame.w)
+    if (std) hatch(out, std, this.spec.std.threshold, frame.w, dark)
+    this.main.put(this.main.image, out, frame)
+    if (compare === "side" && second && this.panes[1]) {
+      const right = new Uint32Array(n)
+      paintInto(right, second, this.colours, low, high, all, frame.w)
+      this.panes[1].put(this.panes[1].image, right, frame)
+    }
+    if (points) {
+      const dots = new Uint32Array(n)
+      paintInto(dots, points, this.colours, low, high, all, frame.w)
+      this.main.put(this.main.points, dots, frame)
+      this.dotted = true
+    } else if (this.dotted) { this.main.clear(this.main.points); this.dotted = false }
+    this.drawSwipe()
+    document.documentElement.dataset.painted = String(++this.paints || (this.paints = 1))
+  }
+
+  drawSwipe() {
+    const on = this.spec.compare === "swipe", {x0, x1} = this.bounds(), span = this.main.swipe
+    if (span.visible !== on) span.setv({visible: on}, {sync: false})
+    if (on) span.setv({location: x0 + this.swipe * (x1 - x0)}, {sync: false})
+  }
+
+  // ---- time --------------------------------------------------------------------------------------------------------
+
+  setStep(step, {quiet = false} = {}) {
+    const last = this.spec.labels.length - 1
+    step = Math.max(0, Math.min(last, step))
+    if (step === this.step && !quiet) return
+    this.step = step
+    this.cursors()
+    bus().dispatchEvent(new CustomEvent("step", {detail: {step}}))
+    this.refresh()
+    if (!this.playing) { this.tellStep(); this.settle() }
+  }
+
+  async play(on, rate = () => 8) {
+    if (this.playing === on) return
+    this.playing = on
+    bus().dispatchEvent(new CustomEvent("playing", {detail: {on}}))
+    while (this.playing) {
+      const begun = performance.now(), count = this.spec.labels.length, next = (this.step + 1) % count
+      this.step = next
+      this.cursors()
+      bus().dispatchEvent(new CustomEvent("step", {detail: {step: next}}))
+      const frame = this.frame()
+      for (let ahead = 1; ahead <= 2; ahead++)
+        this.windows.get(this.wanted((next + ahead) % count, frame).main).catch(() => null)
+      await this.refresh()
+      const rest = 1000 / rate() - (performance.now() - begun)
+      await new Promise(resolve => rest > 4 ? setTimeout(resolve, rest) : requestAnimationFrame(resolve))
+    }
+    this.say("step", {step: this.step})
+    this.settle()
+  }
+
+  title() {
+    const {fig} = this.main, text = [this.spec.title, say(this.spec.labels[this.step])].filter(Boolean).join(" · ")
+    if (fig.title.text !== text) fig.title.setv({text}, {sync: false})
+  }
+
+  cursors() {
+    this.title()
+    const when = this.spec.times?.[this.step]
+    if (when == null) return
+    for (const cursor of this.linked.cursors) cursor.setv({location: when}, {sync: false})
+    const picture = this.linked.hovmoller.data
+    if (!picture.image?.length) return
+    const image = picture.image[0], [rows, columns] = image.shape
+    const column = this.spec.hovmoller_columns?.[this.step] ?? this.step
+    if (column >= columns) return
+    const lat = picture.lat[0], x = [], y = []
+    for (let r = 0; r < rows; r++) {
+      const v = image[r * columns + column]
+      if (v === v) { x.push(v); y.push(lat[r]) }
+    }
+    this.linked.zonal.setv({data: {x, y}}, {sync: false, check_eq: false})
+    if (x.length) {
+      const low = Math.min(...x), high = Math.max(...x), pad = 0.05 * (high - low) || 0.5
+      this.linked.zonal_range.setv({start: low - pad, end: high + pad}, {sync: false})
+    }
+  }
+
+  // ---- once the screen is quiet ------------------------------------------------------------------------------------
+
+  settled() {
+    if (!this.shown?.main || this.playing) return
+    this.histogram()
+    const frame = this.frame(), count = this.spec.labels.length
+    for (const step of [this.step + 1, this.step - 1])
+      if (step >= 0 && step < count && this.spec.compare === "off" && !this.has("soundings"))
+        this.windows.get(this.wanted(step, frame).main).catch(() => null)
+  }
+
+  histogram() {
+    // Of the visible pixels, each weighted with the area it stands for.
+    const {frame, main} = this.shown, {x0, x1, y0, y1} = this.bounds()
+    const columns = [Math.max(0, Math.round((x0 - frame.x0) / (frame.x1 - frame.x0) * frame.w)),
+                     Math.min(frame.w, Math.round((x1 - frame.x0) / (frame.x1 - frame.x0) * frame.w))]
+    const rows = [Math.max(0, Math.round((y0 - frame.y0) / (frame.y1 - frame.y0) * frame.h)),
+                  Math.min(frame.h, Math.round((y1 - frame.y0) / (frame.y1 - frame.y0) * frame.h))]
+    const stride = Math.max(1, Math.floor(Math.sqrt((columns[1] - columns[0]) * (rows[1] - rows[0]) / 150000)))
+    const values = [], weights = []
+    let lowest = Infinity, highest = -Infinity
+    for (let r = rows[0]; r < rows[1]; r += stride) {
+      const lat = this.toLat(frame.y0 + (r + 0.5) / frame.h * (frame.y1 - frame.y0))
+      if (Math.abs(lat) > 90) continue
+      const cosine = Math.cos(lat * Math.PI / 180), weight = this.mercator ? cosine * cosine : cosine
+      for (let c = columns[0]; c < columns[1]; c += stride) {
+        const v = value(main, r * frame.w + c)
+        if (v !== v) continue
+        values.push(v); weights.push(weight)
+        if (v < lowest) lowest = v
+        if (v > highest) highest = v
+      }
+    }
+    const bins = 60, {histogram} = this.linked
+    if (!values.length) {
+      histogram.setv({data: {left: [], right: [], top: [], colour: []}}, {sync: false, check_eq: false})
+      return
+    }
+    if (highest <= lowest) { lowest -= 0.5; highest += 0.5 }
+    const fine = new Float64Array(2000), scale = 1999.999 / (highest - lowest)
+    let total = 0, sum = 0
+    for (let i = 0; i < values.length; i++) {
+      fine[(values[i] - lowest) * scale | 0] += weights[i]
+      total += weights[i]; sum += weights[i] * values[i]
+    }
+    const quantile = q => {
+      let seen = 0
+      for (let i = 0; i < 2000; i++) { seen += fine[i]; if (seen >= q * total) return lowest + (i + 0.5) / 1999.999 * (highest - lowest) }
+      return highest
+    }
+    const from = quantile(0.002), to = Math.max(quantile(0.998), from + 1e-9 * Math.abs(from) + 1e-12)
+    const top = new Array(bins).fill(0), {low, high} = this.spec, n = this.colours.length
+    for (let i = 0; i < 2000; i++) {
+      const k = Math.floor((lowest + (i + 0.5) / 1999.999 * (highest - lowest) - from) / (to - from) * bins)
+      if (k >= 0 && k < bins) top[k] += fine[i] / total * 100
+    }
+    const left = top.map((_, k) => from + k / bins * (to - from)), right = top.map((_, k) => from + (k + 1) / bins * (to - from))
+    const colour = left.map((v, k) => {
+      const j = Math.floor(((v + right[k]) / 2 - low) / (high - low) * n)
+      return this.spec.palette[j < 0 ? 0 : j >= n ? n - 1 : j]
+    })
+    histogram.setv({data: {left, right, top, colour}}, {sync: false, check_eq: false})
+    const [across, up] = this.linked.histogram_ranges
+    across.setv({start: from, end: to}, {sync: false})
+    up.setv({start: 0, end: 1.06 * Math.max(...top)}, {sync: false})
+    const middle = sum / total
+    this.say("window", {mean: middle, low: quantile(0.02), high: quantile(0.98)})
+  }
+
+  // ---- overlays ----------------------------------------------------------------------------------------------------
+
+  async drawOutlines() {
+    if (!this.last) return
+    const {x0, x1, y0, y1} = this.bounds(), west = this.toLon(x0), east = this.toLon(x1)
+    const south = this.toLat(y0), north = this.toLat(y1), resolution = east - west < 120 ? "50m" : "110m"
+    const pad = 0.15 * (east - west)
+    for (const kind of ["coastlines", "borders"]) {
+      const on = this.has(kind), key = on ? [kind, resolution, this.spec.projection, ...this.tile(west, east, south, north)].join() : "off"
+      if (this.outlineKeys?.[kind] === key) continue
+      this.outlineKeys = {...this.outlineKeys, [kind]: key}
+      let x = [], y = []
+      if (on) {
+        const lines = await this.outline(kind, resolution)
+        if (this.outlineKeys[kind] !== key) continue
+        ;[x, y] = this.clip(lines, west - pad, east + pad, south - pad, north + pad)
+      }
+      for (const pane of this.panes) pane[kind].setv({data: {x, y}}, {sync: false, check_eq: false})
+    }
+  }
+
+  tile(west, east, south, north) {
+    // Outlines are cut again only when the view has moved by a tenth of its width.
+    const unit = Math.pow(2, Math.floor(Math.log2((east - west) / 10)))
+    return [west, east, south, north].map(v => Math.round(v / unit))
+  }
+
+  outline(kind, resolution) {
+    const key = kind + resolution
+    if (!this.outlines.has(key)) {
+      const url = new URL(`data/outline?kind=${kind}&resolution=${resolution}`, document.baseURI)
+      this.outlines.set(key, fetch(url).then(r => r.arrayBuffer()).then(b => new Float32Array(b)))
+    }
+    return this.outlines.get(key)
+  }
+
+  clip(lines, west, east, south, north) {
+    const x = [], y = []
+    for (let turn = Math.floor((west + 180) / 360); turn <= Math.floor((east + 180) / 360); turn++) {
+      const shift = 360 * turn
+      let open = false
+      for (let i = 0; i < lines.length; i += 2) {
+        const lon = lines[i] + shift, lat = lines[i + 1]
+        const inside = lon >= west && lon <= east && lat >= south && lat <= north
+        if (inside) { x.push(this.toX(lon)); y.push(this.toY(lat)); open = true }
+        else if (open) { x.push(NaN); y.push(NaN); open = false }
+      }
+      x.push(NaN); y.push(NaN)
+    }
+    return [x, y]
+  }
+
+  drawSelection() {
+    const {point, region} = this.spec, x = [], y = []
+    for (const ring of region ?? []) {
+      for (const [lon, lat] of ring) { x.push(this.toX(lon)); y.push(this.toY(lat)) }
+      x.push(NaN); y.push(NaN)
+    }
+    for (const pane of this.panes) {
+      pane.region.setv({data: {x, y}}, {sync: false, check_eq: false})
+      pane.point.setv({data: point ? {x: [this.toX(point[0])], y: [this.toY(point[1])]} : {x: [], y: []}}, {sync: false, check_eq: false})
+    }
+  }
+
+  // ---- what people do with the map ---------------------------------------------------------------------------------
+
+  pixel(x, y) {
+    const {frame} = this.shown
+    if (!frame) return -1
+    const c = Math.floor((x - frame.x0) / (frame.x1 - frame.x0) * frame.w), r = Math.floor((y - frame.y0) / (frame.y1 - frame.y0) * frame.h)
+    return c < 0 || r < 0 || c >= frame.w || r >= frame.h ? -1 : r * frame.w + c
+  }
+
+  hover(x, y, inSecond) {
+    if (!this.shown?.main) return
+    const i = this.pixel(x, y), lat = this.toLat(y), lon = wrap(this.toLon(x))
+    if (i < 0 || Math.abs(lat) > 90) return this.tip(null)
+    const {units, digits} = this.spec
+    const right = this.shown.second && (inSecond || (this.spec.compare === "swipe" && x > this.main.swipe.location))
+    const text = (layer, after = units) => {
+      const v = value(layer, i)
+      return v === v ? `${v.toFixed(digits)} ${after}` : "no data"
+    }
+    const place = `${Math.abs(lat).toFixed(2)}°${lat < 0 ? "S" : "N"} ${Math.abs(lon).toFixed(2)}°${lon < 0 ? "W" : "E"}`
+    let body = text(right ? this.shown.second : this.shown.main)
+    if (this.shown.std) body += ` ± ${text(this.shown.std, "")}`
+    this.tip(body, place)
+  }
+
+  tip(body, place) {
+    let box = document.getElementById("cw-tip")
+    if (!body) { if (box) box.style.display = "none"; return }
+    if (!box) {
+      box = document.createElement("div")
+      box.id = "cw-tip"
+      box.style.cssText = "position:fixed;z-index:3000;pointer-events:none;padding:4px 8px;border-radius:6px;font:12px/1.35 Roboto,sans-serif;" +
+        "background:rgba(18,28,38,.88);color:#fff;white-space:nowrap;box-shadow:0 1px 4px rgba(0,0,0,.35)"
+      document.body.appendChild(box)
+    }
+    const strong = document.createElement("b")
+    strong.textContent = body
+    box.replaceChildren(strong, document.createElement("br"), place)
+    box.style.display = "block"
+    const [px, py] = this.pointer ?? [0, 0], flip = px > window.innerWidth - 190
+    box.style.left = flip ? "auto" : `${px + 14}px`
+    box.style.right = flip ? `${window.innerWidth - px + 14}px` : "auto"
+    box.style.top = `${Math.min(py + 14, window.innerHeight - 50)}px`
+  }
+
+  event(event) {
+    switch (event.event_name) {
+      case "mousemove": return this.hover(event.x, event.y, this.panes[1] && event.origin === this.panes[1].fig)
+      case "mouseleave": return this.tip(null)
+      case "reset": return this.home()
+      case "tap": {
+        const lat = this.toLat(event.y)
+        if (Math.abs(lat) <= 90) this.say("pick", {lon: wrap(this.toLon(event.x)), lat})
+        return
+      }
+      case "selectiongeometry": {
+        if (!event.final) return
+        const g = event.geometry
+        const ring = g.type === "rect" ? [[g.x0, g.y0], [g.x1, g.y0], [g.x1, g.y1], [g.x0, g.y1]] : Array.from(g.x, (x, i) => [x, g.y[i]])
+        this.say("shape", {ring: ring.map(([x, y]) => [this.toLon(x), Math.max(-90, Math.min(90, this.toLat(y)))])})
+      }
+    }
+  }
+
+  swiped() {
+    // The user drags the line; our own placing of it lands on the same fraction and changes nothing.
+    const {x0, x1} = this.bounds(), fraction = Math.max(0, Math.min(1, (this.main.swipe.location - x0) / (x1 - x0)))
+    if (Math.abs(fraction - this.swipe) < 1e-6) return
+    this.swipe = fraction
+    this.paint()
+  }
+
+  zoom(factor) {
+    const [lon, lat, span] = this.centre()
+    this.go([lon, lat, span * factor])
+  }
+
+  pan(right, up) {
+    const {x0, x1, y0, y1} = this.bounds()
+    this.go([this.toLon((x0 + x1) / 2 + right * (x1 - x0)), this.toLat((y0 + y1) / 2 + up * (y1 - y0)), this.toLon(x1) - this.toLon(x0)])
+  }
+
+  home() { this.go(this.spec.home) }
+}
+
+export default function (args, object, data) {
+  let explorer = bus().maps.get(args.link.id)
+  if (!explorer) {
+    let ready = true
+    try { void args.panes[0].fig.inner_width } catch { ready = false }
+    if (!ready) return
+    explorer = new Explorer(args)
+  }
+  if (object?.event_name) explorer.event(object)
+  else explorer.resized()
+}
