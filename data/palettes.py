@@ -1,7 +1,8 @@
 """Colour maps for XCO2: perceptually even, readable by colour-blind people, none of our own making.
 
-The colours are those of bokeh's palette module, which carries matplotlib's (Smith, van der Walt, Firing; Nuñez et al. 2018 for cividis),
-ColorBrewer's (Brewer) and Paul Tol's (SRON/EPS/TN/09-002). Rainbow maps are left out on purpose: they draw edges where the data have none.
+The colours are those of bokeh's palette module, which carries matplotlib's
+(Smith, van der Walt and Firing; cividis: Nuñez et al. 2018), ColorBrewer's and Paul Tol's (SRON/EPS/TN/09-002). Rainbow
+maps are left out on purpose: they draw edges that the data do not have.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ _DIVERGING: dict[str, str] = {
 def palettes(kind: Kind) -> tuple[str, ...]:
     """Names of the colour maps of a kind, the default one first.
 
-    ``sequential`` for quantities, one end light and the other dark; ``diverging`` for differences, lightest in the middle.
+    ``sequential`` for quantities, from dark to light or light to dark; ``diverging`` for differences, lightest in the
+    middle.
     """
     if kind not in get_args(Kind):
         raise ValueError(f"expected the kind of colour map to be one of {get_args(Kind)}, found {kind!r}.")
