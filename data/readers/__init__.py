@@ -1,7 +1,8 @@
 """Readers: one module per product family, each turning files into the canonical objects of `data.canonical`.
 
-`read(path)` finds the reader itself. A reader says in `recognises` whether a file is its own by looking at a `Probe` (names, variables,
-first lines; never the data), so the order of readers does not matter except that generic ones come last.
+`read(path)` finds the reader itself. A reader says in `recognises` whether a file is its own by looking at a `Probe`
+(names, variables, first lines; never the data), so the order of readers does not matter except that generic ones come
+last.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ _MODULES = (
     "emissions",
     "meteorology",
     "covariates",
+    "boundaries",
     "gridded",
 )
 """Modules of this package that hold readers; `gridded` recognises by shape and units and therefore comes last."""

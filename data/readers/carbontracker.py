@@ -1,0 +1,215 @@
+"""CarbonTracker (NOAA GML; doi 10.25925/z1gj-3254 for CT2022) and files in its layouts: surface fluxes, mole fractions,
+zonal fluxes.
+
+Fluxes come on a global 1-degree grid in mol m-2 s-1 upward, as one mean or as 3-hourly, weekly and monthly series.
+Names changed over the releases (`bio_flux_optimized` -> `bio_flux_opt`, `date` -> `time`); here they are always
+today's. Mole fractions come on 3x2 degrees and 34 levels (NOAA's "molefrac_glb3x2" files), total or by component.
+Region files are read by `data.readers.regions`.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import xarray as xr
+
+from data.canonical import Product
+from data.errors import FileProblem
+from data.readers import Reader
+from data.readers.grid_axes import axis_by_name, locate, to_grid, with_time
+from data.readers.opening import open_dataset, pack, reading, sample_values
+from data.readers.periods import slug
+from data.readers.probe import Probe
+from data.readers.regions import READERS as REGION_READERS
+from data.readers.times import decode_times
+from data.readers.units import ppm_factor
+
+_FLUX_NAMES = {
+    "bio_flux_optimized": "bio_flux_opt",
+    "bio_flux_opt": "bio_flux_opt",
+    "ocean_flux_optimized": "ocn_flux_opt",
+    "ocean_flux_opt": "ocn_flux_opt",
+    "ocn_flux_opt": "ocn_flux_opt",
+    "fossil_imposed": "fossil_flux_imp",
+    "fossil_flux_imposed": "fossil_flux_imp",
+    "fossil_flux_imp": "fossil_flux_imp",
+    "fire_flux_imposed": "fire_flux_imp",
+    "fire_flux_imp": "fire_flux_imp",
+    "bio_flux_prior": "bio_flux_prior",
+    "ocn_flux_prior": "ocn_flux_prior",
+    "ocean_flux_prior": "ocn_flux_prior",
+}
+_FLUX_TITLES = {
+    "bio_flux_opt": "land biosphere flux without fires, optimised",
+    "ocn_flux_opt": "air-sea flux, optimised",
+    "fossil_flux_imp": "fossil fuel emissions, prescribed",
+    "fire_flux_imp": "fire emissions, prescribed",
+    "bio_flux_prior": "land biosphere flux without fires, first guess",
+    "ocn_flux_prior": "air-sea flux, first guess",
+}
+_COMPONENTS = ("bg", "bio", "ff", "fossil", "fires", "ocean")
+_RELEASE = re.compile(r"(?i)\b(CT(?:E)?(?:-NRT\.v)?\d{4}[A-Z]?(?:-\d+)?)")
+_FLUX_FILE = "a CarbonTracker flux file: netCDF with bio_flux_opt, fossil_flux_imp and others on a grid in mol m-2 s-1"
+_MOLEFRACTION_FILE = (
+    "a CarbonTracker mole fraction file: netCDF with co2 (time, level, latitude, longitude) in micromol mol-1"
+)
+_ZONAL_FILE = "zonal monthly fluxes: netCDF with SFCO2 (time, lat) in Pg C yr-1 degree-1"
+_ZONAL_NAMES = {"SFCO2": "total_flux", "SFCO2_OCN": "ocean_flux", "SFCO2_LND": "land_flux", "SFCO2_FFF": "fossil_flux"}
+
+
+def _release(path: Path, attrs: dict[str, object]) -> str:
+    match = _RELEASE.search(path.name) or _RELEASE.search(str(attrs.get("version", "")))
+    return match.group(1) if match else "unknown"
+
+
+def _near_real_time(release: str) -> bool:
+    return release.upper().startswith("CT-NRT")
+
+
+def _recognises_fluxes(probe: Probe) -> bool:
+    return any(name in probe.variables and len(probe.variables[name].shape) >= 2 for name in _FLUX_NAMES)
+
+
+def read_fluxes(path: Path) -> Product:
+    """Surface fluxes as grid (time, lat, lon), mol m-2 s-1 upward, with today's names. Lazy where large."""
+    dataset = open_dataset(path, expected=_FLUX_FILE)
+    with reading(path, _FLUX_FILE):
+        located, notes = locate(dataset, path, expected=_FLUX_FILE)
+        present = {name: _FLUX_NAMES[str(name)] for name in located.data_vars if name in _FLUX_NAMES}
+        if not present:
+            raise FileProblem(path, expected=_FLUX_FILE, found="no flux on a grid", remedy="download it again")
+        grid = to_grid(with_time(located[list(present)].rename(present), path, expected=_FLUX_FILE))
+        for name, flux in grid.data_vars.items():
+            units = str(flux.attrs.get("units", "mol m-2 s-1"))
+            if re.sub(r"[\s.*^{}]|(?<=mol)es?", "", units.lower()) not in ("molm-2s-1", "mol/m2/s", "mol/(m2s)"):
+                raise FileProblem(
+                    path,
+                    expected=f"{name} in mol m-2 s-1",
+                    found=f"units {units!r}",
+                    remedy="convert the fluxes to mol m-2 s-1",
+                )
+            flux.attrs.clear()
+            flux.attrs.update(units="mol m-2 s-1", long_name=_FLUX_TITLES[str(name)])
+        release = _release(path, dataset.attrs)
+        average = next((word for word in ("longterm", "monthly", "weekly", "mean") if word in path.name.lower()), "")
+        return pack(
+            "grid",
+            grid,
+            reader="carbontracker_fluxes",
+            collection="-".join(filter(None, [f"carbontracker-{slug(release)}-fluxes", average])),
+            path=path,
+            title=f"CarbonTracker {release} surface fluxes",
+            instrument="CarbonTracker",
+            version=release,
+            catalog="carbontracker-nrt" if _near_real_time(release) else "carbontracker-ct2022-fluxes",
+            note="; ".join(notes),
+            period=str(dataset.attrs.get("averaging_period", "")),
+        )
+
+
+def _recognises_molefractions(probe: Probe) -> bool:
+    variables = probe.variables
+    fields = [variables[name] for name in ("co2", "CO2", *_COMPONENTS) if name in variables]
+    named = "molefrac" in probe.name.lower()
+    boundaries = any("boundary" in var.dims for var in variables.values())
+    return (named or boundaries) and any(len(field.shape) == 4 for field in fields)
+
+
+def read_molefractions(path: Path) -> Product:
+    """Mole fractions as grid (time, lev, lat, lon), ppm: `co2` (sum of the components where only those are given).
+
+    `lev` counts model levels, 1 at the surface; `pressure` (hPa) at the middle of each where the file has it. Lazy
+    where large.
+    """
+    dataset = open_dataset(path, expected=_MOLEFRACTION_FILE)
+    with reading(path, _MOLEFRACTION_FILE):
+        dataset = _with_level_pressure(dataset)
+        located, _ = locate(dataset, path, expected=_MOLEFRACTION_FILE)
+        located = located.rename({"CO2": "co2"} if "CO2" in located else {})
+        parts = [located[name] for name in _COMPONENTS if name in located]
+        if "co2" not in located and len(parts) > 1:
+            located["co2"] = sum(parts[1:], start=parts[0])  # components are departures from the background "bg"
+            located["co2"].attrs.update(parts[0].attrs)
+        if "co2" not in located or "lev" not in located["co2"].dims:
+            raise FileProblem(path, expected=_MOLEFRACTION_FILE, found="no co2 on levels", remedy="download it again")
+        fields = located[[name for name in ("co2", "pressure") if name in located]]
+        factor = ppm_factor(sample_values(fields["co2"]), fields["co2"].attrs.get("units"), path, "co2")
+        fields["co2"] = (fields["co2"] * factor).assign_attrs(units="ppm", long_name="dry air mole fraction of CO2")
+        grid = to_grid(with_time(fields, path, expected=_MOLEFRACTION_FILE))
+        grid["lev"].attrs.update(long_name="model level, 1 at the surface", positive="up", units="1")
+        release = _release(path, dataset.attrs)
+        return pack(
+            "grid",
+            grid,
+            reader="carbontracker_molefractions",
+            collection=f"carbontracker-{slug(release)}-molefractions",
+            path=path,
+            title=f"CarbonTracker {release} CO2 mole fractions",
+            instrument="CarbonTracker",
+            version=release,
+            catalog="carbontracker-nrt" if _near_real_time(release) else "carbontracker-ct2022-molefractions",
+        )
+
+
+def _with_level_pressure(dataset: xr.Dataset) -> xr.Dataset:
+    """Replace pressure at the level boundaries by `pressure` at the middle of each level (hPa)."""
+    if "pressure" not in dataset or "boundary" not in dataset["pressure"].dims:
+        return dataset
+    edges = dataset["pressure"]
+    count = dataset.sizes["boundary"] - 1
+    level = next(
+        (str(dim) for dim, size in dataset.sizes.items() if axis_by_name(str(dim)) == "lev" and size == count), None
+    )
+    dataset = dataset.drop_vars("pressure")
+    if level is None:
+        return dataset
+    lower = edges.isel(boundary=slice(None, -1)).variable
+    upper = edges.isel(boundary=slice(1, None)).variable
+    dims = [level if dim == "boundary" else dim for dim in lower.dims]
+    scale = 0.01 if str(edges.attrs.get("units", "Pa")).strip().lower() in ("pa", "pascal") else 1.0
+    middle = (lower.data + upper.data) * (0.5 * scale)
+    return dataset.assign(pressure=(dims, middle, {"units": "hPa", "long_name": "pressure at the middle of the level"}))
+
+
+def _recognises_zonal(probe: Probe) -> bool:
+    return any(name in probe.variables and len(probe.variables[name].shape) == 2 for name in _ZONAL_NAMES)
+
+
+def read_zonal_fluxes(path: Path) -> Product:
+    """Zonally integrated monthly fluxes as section (time, lat), PgC a year and degree: total, ocean, land and fossil.
+
+    The files do not name their model; the folder does ("CT2019B/fluxes_za_ts_monthly.nc").
+    """
+    dataset = open_dataset(path, expected=_ZONAL_FILE)
+    with reading(path, _ZONAL_FILE):
+        present = {name: new for name, new in _ZONAL_NAMES.items() if name in dataset}
+        times = decode_times(dataset["time"], None)
+        if times is None:
+            raise FileProblem(path, expected=_ZONAL_FILE, found="times without units", remedy="download it again")
+        section = dataset[list(present)].rename(present).transpose("time", "lat").assign_coords(time=("time", times))
+        section = section.drop_duplicates("time", keep="last").sortby(["time", "lat"])
+        for name, flux in section.data_vars.items():
+            flux.attrs.clear()
+            flux.attrs.update(units="PgC yr-1 degree-1", long_name=f"{str(name).replace('_', ' ')}, zonal integral")
+        section["lat"].attrs.update(standard_name="latitude", units="degrees_north")
+        model = path.parent.name or "unknown model"
+        return pack(
+            "section",
+            section,
+            reader="zonal_fluxes",
+            collection=f"zonal-monthly-fluxes-{slug(model)}",
+            path=path,
+            title=f"{model}: zonal monthly CO2 fluxes",
+            instrument=model,
+            version=model,
+            catalog="carbontracker-ct2022-fluxes" if model.startswith("CT") else "cams-inversion",
+        )
+
+
+READERS = [
+    Reader("carbontracker_fluxes", "grid", _FLUX_FILE, _recognises_fluxes, read_fluxes),
+    Reader("carbontracker_molefractions", "grid", _MOLEFRACTION_FILE, _recognises_molefractions, read_molefractions),
+    Reader("zonal_fluxes", "section", _ZONAL_FILE, _recognises_zonal, read_zonal_fluxes),
+    *REGION_READERS,
+]
