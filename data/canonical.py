@@ -19,8 +19,8 @@ A reader returns a `Product`: an `xarray.Dataset` of one of the kinds below and 
 * ``section``: dimensions ``time, lat``, zonal quantities.
 
 Attributes of each dataset: ``title``, ``instrument``, ``version``, ``scale`` ("X2007", "X2019" or "unknown"),
-``catalog`` (name of the catalogue entry), ``source_file``, and ``simulated`` (1 where it comes from the simulated world,
-else 0).
+``catalog`` (name of the catalogue entry), ``source_file``, and ``simulated`` (1 where it comes from the simulated
+world, else 0).
 """
 
 from __future__ import annotations

@@ -1,20 +1,23 @@
-"""A cheap look at a file, shared by all readers: what container it is, which variables and attributes it names, its first lines.
+"""A cheap look at a file, shared by all readers: its container, the variables and attributes it names, its first lines.
 
-Nothing here reads data arrays. Every way in which a file can be unusable before its content matters (missing, a folder, empty,
-unreadable, truncated) is turned into one sentence here, once for all readers.
+Nothing here reads data arrays. Every way in which a file can be unusable before its content matters (missing, a folder,
+empty, unreadable, truncated) is turned into one sentence here, once for all readers.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from data.errors import FileProblem
 
-Container = Literal["hdf5", "netcdf3", "zarr", "gzip", "text", "rdata", "mat5", "jpeg", "tiff", "unknown"]
+Container = Literal[
+    "hdf5", "netcdf3", "zarr", "gzip", "bzip2", "xz", "text", "rdata", "mat5", "jpeg", "tiff", "unknown"
+]
 
 _MAGIC: tuple[tuple[bytes, Container], ...] = (
     (b"\x89HDF\r\n\x1a\n", "hdf5"),
@@ -26,18 +29,25 @@ _MAGIC: tuple[tuple[bytes, Container], ...] = (
     (b"\xff\xd8\xff", "jpeg"),
     (b"II*\x00", "tiff"),
     (b"MM\x00*", "tiff"),
+    (b"II+\x00", "tiff"),
     (b"\x1f\x8b", "gzip"),
+    (b"BZh", "bzip2"),
+    (b"\xfd7zXZ\x00", "xz"),
 )
+
+
+_DAMAGED = (OSError, RuntimeError, KeyError, ValueError, TypeError)
+"""What h5py and netCDF4 raise for damaged files."""
 
 
 @dataclass(frozen=True)
 class Variable:
-    """Name (with groups, "Retrieval/xco2_raw"), shape, dimension names (empty where not recorded) and attributes of a variable."""
+    """Name (with groups, "Retrieval/xco2_raw"), shape, dimension names ("" where not recorded) and attributes."""
 
     name: str
     shape: tuple[int, ...]
     dims: tuple[str, ...]
-    attrs: dict[str, object] = field(default_factory=dict)
+    attrs: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -57,7 +67,12 @@ class Probe:
             if path.is_dir():
                 if any((path / name).exists() for name in ("zarr.json", ".zgroup", ".zmetadata", ".zattrs")):
                     return cls(path, "zarr", 0)
-                raise FileProblem(path, expected=good, found="a folder", remedy="name the files in it, or import the folder with `carbonweather data import`")
+                raise FileProblem(
+                    path,
+                    expected=good,
+                    found="a folder",
+                    remedy="name the files in it, or import the folder with `carbonweather data import`",
+                )
             size = path.stat().st_size
             if size == 0:
                 raise FileProblem(path, expected=good, found="an empty file", remedy="download it again")
@@ -68,9 +83,14 @@ class Probe:
         except FileNotFoundError:
             raise FileProblem(path, expected=good, found="no such file", remedy="check the path") from None
         except PermissionError:
-            raise FileProblem(path, expected=good, found="a file that you may not read", remedy="change its permissions") from None
-        except OSError as error:
-            raise FileProblem(path, expected=good, found=f"an input error ({error.strerror or error})", remedy="check the disk") from None
+            raise FileProblem(
+                path, expected=good, found="a file that you may not read", remedy="change its permissions"
+            ) from None
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise FileProblem(
+                path, expected=good, found=f"an input error ({reason})", remedy="check the disk"
+            ) from None
         return cls(path, _container_of(head), size)
 
     @property
@@ -80,7 +100,10 @@ class Probe:
 
     @cached_property
     def variables(self) -> dict[str, Variable]:
-        """Variables of an HDF5, netCDF or zarr container by full name; empty for others. FileProblem for a truncated file."""
+        """Variables of an HDF5, netCDF or zarr container by full name; empty for others.
+
+        Raises FileProblem for a truncated or damaged container.
+        """
         if self.container == "hdf5":
             return _hdf5_variables(self.path)
         if self.container == "netcdf3":
@@ -109,20 +132,29 @@ class Probe:
             return f"a {self.container} file with {listed or 'no variables'}"
         if self.container == "text" and self.lines:
             return f"a text file that begins {self.lines[0][:60]!r}"
-        return f"a file of {self.size} bytes of unknown type" if self.container == "unknown" else f"a {self.container} file"
+        known = self.container != "unknown"
+        return f"a {self.container} file" if known else f"a file of {self.size} bytes of unknown type"
 
 
 def _container_of(head: bytes) -> Container:
     for magic, container in _MAGIC:
         if head.startswith(magic):
             return container
+    if head[512:520] == _MAGIC[0][0]:  # after a user block, as MATLAB 7.3 writes it
+        return "hdf5"
     if b"\x00" not in head:
         return "text"
     return "unknown"
 
 
 def _truncated(path: Path, error: BaseException) -> FileProblem:
-    return FileProblem(path, expected="a complete HDF5 or netCDF file", found=f"a damaged or truncated one ({str(error).splitlines()[0][:90]})", remedy="download it again")
+    reason = (str(error).splitlines() or [type(error).__name__])[0][:90]
+    return FileProblem(
+        path,
+        expected="a complete HDF5 or netCDF file",
+        found=f"a damaged or truncated one ({reason})",
+        remedy="download it again",
+    )
 
 
 def _plain(attrs: object) -> dict[str, object]:
@@ -138,10 +170,45 @@ def _plain(attrs: object) -> dict[str, object]:
     return out
 
 
+class _LaterAttributes(Mapping[str, object]):
+    """Attributes of one HDF5 variable; the first look at any of them reads those of all variables of the file."""
+
+    def __init__(self, name: str, load: Callable[[], dict[str, dict[str, object]]]) -> None:
+        self._name, self._load = name, load
+
+    def __getitem__(self, key: str) -> object:
+        return self._load().get(self._name, {})[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._load().get(self._name, {}))
+
+    def __len__(self) -> int:
+        return len(self._load().get(self._name, {}))
+
+
+def _hdf5_attributes(path: Path) -> dict[str, dict[str, object]]:
+    import h5py
+
+    skip = {"DIMENSION_LIST", "REFERENCE_LIST", "CLASS", "NAME", "_Netcdf4Dimid", "_Netcdf4Coordinates"}
+    found: dict[str, dict[str, object]] = {}
+
+    def visit(name: str, node: object) -> None:
+        if isinstance(node, h5py.Dataset):
+            found[name] = {key: value for key, value in _plain(node.attrs).items() if key not in skip}
+
+    try:
+        with h5py.File(path, "r") as file:
+            file.visititems(visit)
+    except _DAMAGED as error:
+        raise _truncated(path, error) from None
+    return found
+
+
 def _hdf5_variables(path: Path) -> dict[str, Variable]:
     import h5py
 
     found: dict[str, Variable] = {}
+    attributes = cache(partial(_hdf5_attributes, path))  # thousands of attributes take longer to read than all the rest
 
     def visit(name: str, node: object) -> None:
         if isinstance(node, h5py.Dataset):
@@ -152,14 +219,12 @@ def _hdf5_variables(path: Path) -> dict[str, Variable]:
                     dims.append(os.path.basename(scale[0].name) if len(scale) else "")
                 except (RuntimeError, KeyError):
                     dims.append("")
-            skip = {"DIMENSION_LIST", "REFERENCE_LIST", "CLASS", "NAME", "_Netcdf4Dimid", "_Netcdf4Coordinates"}
-            attrs = {key: value for key, value in _plain(node.attrs).items() if key not in skip}
-            found[name] = Variable(name, tuple(node.shape or ()), tuple(dims), attrs)
+            found[name] = Variable(name, tuple(node.shape or ()), tuple(dims), _LaterAttributes(name, attributes))
 
     try:
         with h5py.File(path, "r") as file:
             file.visititems(visit)
-    except (OSError, RuntimeError, KeyError) as error:
+    except _DAMAGED as error:
         raise _truncated(path, error) from None
     return found
 
@@ -170,10 +235,12 @@ def _netcdf3_variables(path: Path) -> dict[str, Variable]:
     try:
         with netCDF4.Dataset(path) as file:
             return {
-                name: Variable(name, tuple(var.shape), tuple(var.dimensions), {key: var.getncattr(key) for key in var.ncattrs()})
+                name: Variable(
+                    name, tuple(var.shape), tuple(var.dimensions), {key: var.getncattr(key) for key in var.ncattrs()}
+                )
                 for name, var in file.variables.items()
             }
-    except (OSError, RuntimeError) as error:
+    except _DAMAGED as error:
         raise _truncated(path, error) from None
 
 
@@ -185,10 +252,12 @@ def _zarr_variables(path: Path) -> dict[str, Variable]:
         group = zarr.open_group(path, mode="r")
         for name, array in group.members(max_depth=None):
             if isinstance(array, zarr.Array):
-                dims = array.metadata.dimension_names if array.metadata.zarr_format == 3 else array.attrs.get("_ARRAY_DIMENSIONS", ())
-                found[name] = Variable(name, tuple(array.shape), tuple(str(dim) for dim in (dims or ())), dict(array.attrs))
+                attrs: dict[str, Any] = dict(array.attrs)
+                dims = getattr(array.metadata, "dimension_names", None) or attrs.get("_ARRAY_DIMENSIONS") or ()
+                found[name] = Variable(name, tuple(array.shape), tuple(str(dim) for dim in dims), attrs)
     except Exception as error:  # zarr raises many kinds for damaged metadata
-        raise FileProblem(path, expected="a zarr group", found=f"one whose metadata cannot be read ({str(error)[:90]})", remedy="copy it again") from None
+        found_instead = f"one whose metadata cannot be read ({str(error)[:90]})"
+        raise FileProblem(path, expected="a zarr group", found=found_instead, remedy="copy it again") from None
     return found
 
 

@@ -1,7 +1,7 @@
 """Mole fractions in whatever unit a file states, turned into ppm, and a check that the result can be carbon dioxide.
 
-A file that says "mol/mol", "1e-6" or "ppmv" is converted. One that says "K" is refused, and so is one whose values cannot
-be atmospheric CO2 after conversion: a wrong unit attribute must never become a wrong map.
+A file that says "mol/mol", "1e-6" or "ppmv" is converted. One that says "K" is refused, and so is one whose values
+cannot be atmospheric CO2 after conversion: a wrong unit attribute must never become a wrong map.
 """
 
 from __future__ import annotations
