@@ -77,7 +77,7 @@ class Access:
 
     Attributes
     ----------
-    method : "earthaccess" (NASA, free account), "zenodo", "pooch" (a DOI at Dataverse or Figshare), "http", "s3", "gcs",
+    method : "earthaccess" (NASA, free account), "zenodo", "pooch" (DOI at Dataverse or Figshare), "http", "s3", "gcs",
         "manual".
     short_name, version : NASA's names of a collection (earthaccess).
     record, match : number of a Zenodo record and a pattern for file names in it.
@@ -286,7 +286,7 @@ def search(text: str) -> list[Entry]:
 
 
 def cite(names: Iterable[str]) -> str:
-    """How to cite these data sets: a paragraph each, in the order given, each once. StoreProblem for an unknown name."""
+    """How to cite these data sets: a paragraph each, in the order given, each once. StoreProblem: unknown name."""
     paragraphs = []
     for name in dict.fromkeys(names):
         found = entry(name)

@@ -1,7 +1,7 @@
 """One file over HTTP: resumed where it broke off, patient with busy servers, gentle with all.
 
 Pooch, which this program uses for checksums and repositories, begins each attempt at the first byte and believes
-whatever length arrives; with files of 60 MB to 5 GB over long lines that never ends. So the transfer is our own: a later
+whatever length arrives; with files of 60 MB to 5 GB over long lines that never ends. So this is our own: a later
 attempt asks for the rest with ``Range`` and ``If-Range`` (RFC 9110, sections 13 and 14), and starts over where the
 server's version has changed or the server knows no ranges.
 """
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-BLOCK = 1 << 20
+BLOCK = 1 << 16
+"""Bytes at a time; what has come of a block when the connection breaks is lost, so it is small."""
 TIMEOUT_S = (20.0, 90.0)
 """Seconds to connect, and without a byte."""
 FRUITLESS_ATTEMPTS = 5

@@ -78,9 +78,9 @@ def safe_name(name: str) -> str:
     """
     steps = []
     for step in re.split(r"[/\\]+", name):
-        step = re.sub(r'[\x00-\x1f\x7f<>:"|?*]', "_", step).strip().lstrip(".").rstrip(". ")
+        step = re.sub(r'[\x00-\x1f\x7f<>:"|?*]', "_", step).strip(" .")[-180:].strip(" .")
         if step:
-            steps.append(step[-180:])
+            steps.append(step)
     if not steps:
         raise StoreProblem(f"The provider names a file {name!r}, which is no file name; tell the provider.")
     if steps[-1].endswith((".part", ".part.json")):
