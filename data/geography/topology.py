@@ -42,7 +42,7 @@ class Topology:
         document = json.loads(path.read_text(encoding="utf-8"))
         scale = np.array(document["transform"]["scale"])
         origin = np.array(document["transform"]["translate"])
-        # One cumulative sum over all arcs instead of thousands of small ones; then each arc starts from its first point.
+        # One cumulative sum over all arcs instead of thousands of small ones; each arc starts anew from its first point.
         lengths = np.array([len(arc) for arc in document["arcs"]])
         numbers = chain.from_iterable(chain.from_iterable(document["arcs"]))
         deltas = np.fromiter(numbers, dtype=np.int64, count=2 * int(lengths.sum())).reshape(-1, 2)

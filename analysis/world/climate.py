@@ -1,0 +1,268 @@
+"""The large scales of the simulated world: growth, season, gradients, weather texture and winds, month by month on a
+2° grid.
+
+The numbers are rough, public knowledge of the carbon cycle, put into closed formulas: yearly growth as NOAA GML
+reports it (https://gml.noaa.gov/ccgg/trends/gl_gr.html), a seasonal cycle whose size and phase follow latitude and
+biome, a north-south gradient of about 3 ppm, more CO2 over industrial land. They make a believable world with known
+truth, not a reconstruction of the real one.
+
+All fields have dims (lat, lon) on the nodes `NODE_LAT`, `NODE_LON`; maps draw a cubic B-spline through them
+(`analysis.world.render`).
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+
+FIRST_YEAR, LAST_YEAR = 2000, 2035
+"""Years for which the world is defined."""
+
+NODE_SPACING = 2.0
+NODE_LAT = np.arange(-90.0 + NODE_SPACING / 2, 90.0, NODE_SPACING)
+NODE_LON = np.arange(-180.0 + NODE_SPACING / 2, 180.0, NODE_SPACING)
+
+_GROWTH_PPM = (
+    *(1.2, 1.8, 2.4, 2.2, 1.6, 2.4, 1.8, 2.1, 1.8, 1.6),
+    *(2.4, 1.7, 2.4, 2.4, 2.0, 2.95, 2.83, 2.14, 2.39, 2.5),
+    *(2.33, 2.38, 2.25, 2.71, 3.0, 2.3),
+)
+_LATER_GROWTH_PPM = 2.4
+_ANCHOR_YEAR, _ANCHOR_PPM = 2015.5, 399.4
+_WAVES = 56
+_DEG = np.pi / 180.0
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A smooth patch of the Earth that differs: centre and widths (standard deviations) in degrees, and a size in ppm.
+
+    `peak` is the part of the year at which a seasonal patch is largest.
+    """
+
+    lat: float
+    lon: float
+    lat_width: float
+    lon_width: float
+    ppm: float
+    peak: float = 0.0
+
+    def on_nodes(self) -> np.ndarray:
+        """(lat, lon) ppm on the nodes."""
+        turn = (NODE_LON - self.lon + 180.0) % 360.0 - 180.0
+        north = np.exp(-0.5 * ((NODE_LAT - self.lat) / self.lat_width) ** 2)
+        return self.ppm * north[:, None] * np.exp(-0.5 * (turn / self.lon_width) ** 2)[None, :]
+
+
+ENHANCED = (
+    Patch(33, 114, 7, 9, 1.3),
+    Patch(25, 82, 6, 9, 0.6),
+    Patch(50, 10, 6, 13, 0.5),
+    Patch(38, -84, 6, 11, 0.6),
+    Patch(36, 137, 5, 6, 0.5),
+    Patch(28, 48, 6, 9, 0.4),
+    Patch(-27, 28, 5, 6, 0.3),
+    Patch(-2, 20, 8, 12, 0.4),
+    Patch(60, -40, 10, 25, -0.3),
+    Patch(-55, -30, 8, 90, -0.2),
+)
+"""Where there is more (industry, fires) or less (ocean sinks) all year round."""
+
+SEASONAL = (
+    Patch(60, 100, 8, 36, 1.5, 0.28),
+    Patch(57, 45, 7, 18, 0.9, 0.27),
+    Patch(55, -100, 7, 22, 1.1, 0.28),
+    Patch(42, -90, 6, 10, 0.8, 0.27),
+    Patch(47, 125, 6, 10, 0.7, 0.27),
+    Patch(22, 80, 6, 8, 0.9, 0.36),
+    Patch(17, 101, 6, 8, 0.7, 0.28),
+    Patch(10, 5, 5, 18, 0.7, 0.15),
+    Patch(-8, 20, 6, 12, 0.8, 0.62),
+    Patch(-9, -58, 7, 10, 0.8, 0.72),
+    Patch(-4, 112, 6, 12, 0.4, 0.76),
+    Patch(-15, 132, 5, 9, 0.4, 0.82),
+)
+"""Biomes whose season differs from their latitude's: boreal forests and crops (more uptake in summer), monsoon,
+savanna fires.
+"""
+
+
+def month_number(month: np.datetime64) -> int:
+    """Months since January 2000; ValueError outside the years of the world."""
+    stamp = np.asarray(month, dtype="datetime64[M]")
+    number = -1 if np.isnat(stamp) else int((stamp - np.datetime64(f"{FIRST_YEAR}-01", "M")).astype(int))
+    if not 0 <= number < 12 * (LAST_YEAR - FIRST_YEAR + 1):
+        raise ValueError(f"the simulated world runs from {FIRST_YEAR}-01 to {LAST_YEAR}-12, not at {month}.")
+    return number
+
+
+def global_mean(year: np.ndarray | float) -> np.ndarray:
+    """Global mean XCO2 without season, ppm, at decimal years (any shape)."""
+    from scipy.interpolate import PchipInterpolator
+
+    edges = np.arange(FIRST_YEAR - 1.0, LAST_YEAR + 3.0)
+    growth = np.full(edges.size - 1, _LATER_GROWTH_PPM)
+    growth[0] = _GROWTH_PPM[0]
+    growth[1 : 1 + len(_GROWTH_PPM)] = _GROWTH_PPM
+    curve = PchipInterpolator(edges, np.concatenate([[0.0], np.cumsum(growth)]))
+    return _ANCHOR_PPM + curve(year) - curve(_ANCHOR_YEAR)
+
+
+def season(phase: np.ndarray | float, lat: np.ndarray) -> np.ndarray:
+    """Seasonal cycle of the zonal mean, ppm: `phase` is the part of the year, 0..1; both broadcast.
+
+    In the north it peaks in spring and falls steeply to late summer; in the far south it is small and opposite.
+    """
+    north = np.interp(lat, [-15.0, 0.0, 12.0, 25.0, 45.0, 60.0, 75.0, 90.0], [0.0, 0.45, 1.5, 2.4, 3.3, 4.0, 4.1, 4.0])
+    south = np.interp(lat, [-90.0, -30.0, -12.0, 5.0], [0.55, 0.5, 0.35, 0.0])
+    late = np.interp(lat, [0.0, 15.0, 50.0], [0.06, 0.06, 0.0])
+    steep = np.cos(2 * np.pi * (phase - 0.22 - late)) + 0.4 * np.cos(4 * np.pi * (phase - 0.36 - late))
+    return north * steep + south * np.cos(2 * np.pi * (phase - 0.80))
+
+
+def wind(month_of_year: float, lat: np.ndarray, lon: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Monthly mean wind of the lower atmosphere, m/s eastward and northward, from trades, westerlies and the Asian
+    monsoon.
+
+    Parameters
+    ----------
+    month_of_year : 0..12, 0.5 is the middle of January.
+    lat, lon : degrees, same shape.
+    """
+    summer = -np.cos(2 * np.pi * (month_of_year - 0.5) / 12.0)  # +1 in July, -1 in January
+    shifted = lat - 5.0 * summer
+    trades = -5.0 * np.exp(-0.5 * ((np.abs(shifted) - 12.0) / 8.0) ** 2)
+    westerlies = (6.0 - 1.5 * summer * np.sign(lat)) * np.exp(-0.5 * ((np.abs(shifted) - 46.0) / 11.0) ** 2)
+    monsoon = np.exp(-0.5 * ((lat - 22.0) / 11.0) ** 2) * np.exp(
+        -0.5 * (((lon - 100.0 + 180.0) % 360.0 - 180.0) / 26.0) ** 2
+    )
+    east = trades + westerlies + 3.0 * summer * monsoon
+    north = -0.8 * np.sin(np.pi * shifted / 30.0) * np.exp(-((lat / 35.0) ** 2)) + 3.0 * summer * monsoon
+    return east, north
+
+
+@dataclass(frozen=True)
+class Climate:
+    """Large-scale fields of one seed. Months are numbers since January 2000 and may run one beyond either end.
+
+    `background` is XCO2 over sea; `contrast` is what full land cover adds (negative where forests take CO2 up).
+    """
+
+    seed: int
+
+    def background(self, number: int) -> np.ndarray:
+        """(lat, lon) ppm, monthly mean."""
+        return _background(self.seed, number)
+
+    def contrast(self, number: int) -> np.ndarray:
+        """(lat, lon) ppm, monthly mean of land minus sea."""
+        phase = _phase(number)
+        spring = np.cos(2 * np.pi * (phase - 0.18))
+        per_lat = (
+            0.15
+            + np.interp(NODE_LAT, [-60.0, -20.0, 0.0, 20.0, 40.0, 58.0, 75.0], [-0.1, -0.2, 0.0, 0.25, 0.7, 0.8, 0.2])
+            * spring
+        )
+        wavy = 1.0 + 0.15 * np.sin(3 * NODE_LON * _DEG)[None, :] * np.cos(NODE_LAT * _DEG)[:, None]
+        return per_lat[:, None] * wavy
+
+    def uncertainty(self, number: int) -> np.ndarray:
+        """(lat, lon) ppm: small where a satellite sees much (dry subtropics), large under clouds and towards the polar
+        night.
+        """
+        phase = _phase(number)
+        declination = -23.4 * np.cos(2 * np.pi * (phase + 10.0 / 365.0))
+        low_sun = np.clip((np.abs(NODE_LAT - declination) - 45.0) / 40.0, 0.0, 1.2)
+        rain_belt = np.exp(-0.5 * ((NODE_LAT - 0.35 * declination) / 6.0) ** 2)
+        storm_tracks = np.exp(-0.5 * ((np.abs(NODE_LAT) - 55.0) / 9.0) ** 2)
+        per_lat = 0.55 + 1.35 * low_sun**1.5 + 0.35 * rain_belt + 0.30 * storm_tracks
+        wet = sum(patch.on_nodes() for patch in _CLOUDY)
+        return per_lat[:, None] + wet + 0.15 * np.abs(_texture(self.seed, number))
+
+
+_CLOUDY = (
+    Patch(-4, -62, 8, 11, 0.35),
+    Patch(0, 22, 7, 10, 0.3),
+    Patch(2, 115, 8, 14, 0.35),
+    Patch(28, 106, 4, 6, 0.3),
+    Patch(23, 10, 7, 22, -0.15),
+    Patch(-25, 132, 6, 12, -0.15),
+)
+
+
+def _phase(number: int) -> float:
+    return (number % 12 + 0.5) / 12.0
+
+
+@functools.cache
+def _fixed_background() -> np.ndarray:
+    gradient = 1.35 * np.tanh(NODE_LAT / 24.0) + 0.25 * np.exp(-((NODE_LAT / 15.0) ** 2))
+    field = gradient[:, None] + sum(patch.on_nodes() for patch in ENHANCED)
+    weight = np.cos(NODE_LAT * _DEG)[:, None]
+    return field - (field * weight).sum() / (weight.sum() * NODE_LON.size)
+
+
+@functools.cache
+def _seasonal_patches() -> np.ndarray:
+    return np.stack([patch.on_nodes() for patch in SEASONAL])
+
+
+@functools.lru_cache(maxsize=8)
+def _background(seed: int, number: int) -> np.ndarray:
+    phase = _phase(number)
+    year = FIRST_YEAR + (number + 0.5) / 12.0
+    patch_cycle = np.array([np.cos(2 * np.pi * (phase - patch.peak)) for patch in SEASONAL])
+    field: np.ndarray = _fixed_background() + np.tensordot(patch_cycle, _seasonal_patches(), axes=1)
+    field += (float(global_mean(year)) + season(phase, NODE_LAT))[:, None]
+    field += _el_nino(year)
+    field += _texture(seed, number)
+    field.flags.writeable = False
+    return field
+
+
+def _el_nino(year: float) -> np.ndarray:
+    """Tropical land gives off CO2 during El Niño (2015-16, 2023-24), after a small dip over the Pacific."""
+    field = np.zeros((NODE_LAT.size, NODE_LON.size))
+    for onset in (2002.8, 2009.8, 2015.9, 2023.9):
+        late = np.exp(-0.5 * ((year - onset) / 0.3) ** 2)
+        early = np.exp(-0.5 * ((year - onset + 0.6) / 0.25) ** 2)
+        field += late * (Patch(-3, 112, 8, 16, 0.8).on_nodes() + Patch(-5, -60, 9, 13, 0.5).on_nodes())
+        field += early * Patch(0, -140, 8, 35, -0.4).on_nodes()
+    return field
+
+
+@functools.cache
+def _waves(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Zonal wave numbers, meridional wave numbers (per radian), sizes in ppm, and phases (months + 2, waves) that
+    wander eastward.
+    """
+    random = np.random.default_rng(np.random.SeedSequence([seed, 20150101]))
+    zonal = random.integers(2, 15, _WAVES)
+    zonal[_WAVES * 2 // 3 :] = random.integers(12, 28, _WAVES - _WAVES * 2 // 3)
+    meridional = random.uniform(-12.0, 12.0, _WAVES)
+    size = 0.42 / np.sqrt(_WAVES / 2) * np.where(zonal < 15, 1.0, 0.45)
+    months = 12 * (LAST_YEAR - FIRST_YEAR + 1) + 2
+    steps = random.normal(1.1, 0.8, (months, _WAVES))
+    phases = random.uniform(0.0, 2 * np.pi, _WAVES) + np.cumsum(steps, axis=0)
+    return zonal, meridional, size, phases
+
+
+@functools.lru_cache(maxsize=8)
+def _texture(seed: int, number: int) -> np.ndarray:
+    """What the month's weather leaves in the mean, ppm: largest in the storm tracks, zero at the poles, mean about
+    zero.
+    """
+    zonal, meridional, size, phases = _waves(seed)
+    lon, lat = (NODE_LON * _DEG)[None, :], (NODE_LAT * _DEG)[:, None]
+    turning = phases[number + 1]
+    # Waves drawn on a map that is itself stirred look like fronts and eddies rather than ripples.
+    bent_lon = lon + 0.16 * np.sin(4.0 * lat + turning[0]) + 0.10 * np.sin(3.0 * lon + 7.0 * lat + turning[1])
+    bent_lat = lat + 0.08 * np.sin(3.0 * lon + turning[2]) + 0.05 * np.sin(5.0 * lon - 6.0 * lat + turning[3])
+    field = np.zeros((NODE_LAT.size, NODE_LON.size))
+    for wave in range(_WAVES):
+        field += size[wave] * np.cos(zonal[wave] * bent_lon + meridional[wave] * bent_lat + turning[wave])
+    envelope = np.cos(NODE_LAT * _DEG) ** 1.5 * (0.45 + 0.55 * np.exp(-0.5 * ((np.abs(NODE_LAT) - 48.0) / 16.0) ** 2))
+    calmer_south = np.interp(NODE_LAT, [-20.0, 15.0], [0.55, 1.0])
+    return field * (envelope * calmer_south)[:, None]
