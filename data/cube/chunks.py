@@ -1,4 +1,5 @@
-"""Reading decoded chunks of a cube, for many threads at once: a bounded memory of recent ones and two small pools of threads.
+"""Reading decoded chunks of a cube, for many threads at once: a bounded memory of recent ones and two small pools of
+threads.
 
 Views of the map must not wait behind a long calculation, so they have their own pool.
 """
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from data.shards import ShardDamage, ShardLayout, read_chunks
+from data.cube.shards import ShardDamage, ShardLayout, read_chunks
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -53,7 +54,8 @@ class ChunkStore:
         return ThreadPoolExecutor(THREADS, thread_name_prefix="cube-work")
 
     def chunks(self, path: str, layout: ShardLayout, numbers: Sequence[int]) -> list[np.ndarray]:
-        """Chunks of one shard, remembered; read by several threads where there are several to read. Arrays are read-only.
+        """Chunks of one shard, remembered; read by several threads where there are several to read. Arrays are read-
+        only.
 
         Raises
         ------
@@ -67,7 +69,11 @@ class ChunkStore:
         absent = [number for number in numbers if number not in found]
         if absent:
             shares = [absent] if len(absent) < 4 else [absent[i::THREADS] for i in range(THREADS)]
-            read = [list(self.stream(path, layout, shares[0]))] if len(shares) == 1 else list(self.views.map(lambda share: list(self.stream(path, layout, share)), shares))
+            read = (
+                [list(self.stream(path, layout, shares[0]))]
+                if len(shares) == 1
+                else list(self.views.map(lambda share: list(self.stream(path, layout, share)), shares))
+            )
             for share, chunks in zip(shares, read, strict=True):
                 for number, chunk in zip(share, chunks, strict=True):
                     chunk.flags.writeable = False
@@ -93,7 +99,11 @@ class ChunkStore:
         """(rows, columns) of a map, read by this thread and not remembered."""
         _, height, width = layout.chunk
         out = np.empty((rows.stop - rows.start, columns.stop - columns.start), dtype=layout.dtype)
-        places = [(i, j) for i in range(rows.start // height, -(-rows.stop // height)) for j in range(columns.start // width, -(-columns.stop // width))]
+        places = [
+            (i, j)
+            for i in range(rows.start // height, -(-rows.stop // height))
+            for j in range(columns.start // width, -(-columns.stop // width))
+        ]
         numbers = [i * layout.grid[2] + j for i, j in places]
         for (i, j), chunk in zip(places, self.stream(path, layout, numbers), strict=True):
             top, bottom = max(rows.start, i * height), min(rows.stop, (i + 1) * height)
@@ -118,7 +128,8 @@ def in_turn(
     *,
     cancelled: Callable[[], bool] | None = None,
 ) -> Iterator[Result | None]:
-    """Results in order, with only a few jobs started ahead, so that others get their share of the pool and memory stays bounded.
+    """Results in order, with only a few jobs started ahead, so that others get their share of the pool and memory
+    stays bounded.
 
     Yields None once, as the last item, when `cancelled()` says so.
     """

@@ -1,7 +1,8 @@
-"""Statistics of every row of every map, one record a slot in one file: zonal means at once, and exact means of whole latitude bands.
+"""Statistics of every row of every map, one record a slot in one file: zonal means at once, and exact means of whole
+latitude bands.
 
-A record is (3, rows) float64 (count, mean, squared deviations) and its crc32. The file only grows; a record counts once the manifest
-names its slot.
+A record is (3, rows) float64 (count, mean, squared deviations) and its crc32. The file only grows; a record counts
+once the manifest names its slot.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data.cube_pyramid import RowStatistics
-from data.shards import ShardDamage
+from data.cube.pyramid import RowStatistics
+from data.cube.shards import ShardDamage, WriteFailure
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -36,19 +37,22 @@ class RowFile:
         self._size = 24 * rows + 8
 
     def write(self, slot: int, statistics: RowStatistics) -> None:
-        """Put one record at its place, on a local disk; OSError where that fails."""
+        """Put one record at its place, on a local disk; WriteFailure where that fails."""
         body = np.stack([statistics.count, statistics.mean, statistics.squares]).astype("<f8").tobytes()
         record = body + zlib.crc32(body).to_bytes(8, "little")
-        os.makedirs(os.path.dirname(self._path), exist_ok=True)
-        handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
-        with os.fdopen(handle, "r+b") as stream:
-            stream.seek(slot * self._size)
-            stream.write(record)
-            stream.flush()
-            os.fsync(stream.fileno())
+        try:
+            os.makedirs(os.path.dirname(self._path), exist_ok=True)
+            with open(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644), "r+b") as stream:
+                stream.seek(slot * self._size)
+                stream.write(record)
+                stream.flush()
+                os.fsync(stream.fileno())
+        except OSError as error:
+            raise WriteFailure(error) from None
 
     def read(self, slots: np.ndarray) -> np.ndarray:
-        """(slots, 3, rows) float64 count, mean, squared deviations; zeros and NaN for slot -1. ShardDamage where damaged."""
+        """(slots, 3, rows) float64 count, mean, squared deviations; zeros and NaN for slot -1. ShardDamage where
+        damaged."""
         out = np.zeros((len(slots), 3, self._rows))
         out[:, 1] = np.nan
         if (slots >= 0).any():

@@ -9,38 +9,50 @@ from typing import Any
 
 import numpy as np
 
-from data.cube_chunks import ChunkStore
-from data.cube_grid import Variable
-from data.cube_manifest import Manifest
-from data.cube_pyramid import build_pyramid, check_map, map_layout, pack, row_statistics
-from data.cube_rows import RowFile
-from data.cube_time import map_path
-from data.shards import ShardLayout, build_shard, encode_chunk, write_file
+from data.cube.chunks import ChunkStore
+from data.cube.grid import Variable
+from data.cube.manifest import Manifest
+from data.cube.pyramid import build_pyramid, check_map, map_layout, pack, row_statistics
+from data.cube.rows import RowFile
+from data.cube.shards import ShardLayout, build_shard, encode_chunk, write_file
+from data.cube.time_layout import map_path
 
 
-def write_step(chunks: ChunkStore, folder: str, manifest: Manifest, time: int, maps: Mapping[Variable, Any]) -> Manifest:
+def write_step(
+    chunks: ChunkStore, folder: str, manifest: Manifest, time: int, maps: Mapping[Variable, Any]
+) -> Manifest:
     """Write all levels of the maps of one step under a new slot; the manifest that names them is returned, not written.
 
-    Nothing is written before all maps have been checked.
+    Nothing is written before all maps have been checked. WriteFailure where the disk fails.
     """
     pool = chunks.long_work
-    packed = {variable: pack(check_map(values, manifest.grid, variable), variable, pool) for variable, values in maps.items()}
+    packed = {
+        variable: pack(check_map(values, manifest.grid, variable), variable, pool) for variable, values in maps.items()
+    }
     slot = manifest.next_number
     for variable, codes in packed.items():
         for level, values in enumerate(build_pyramid(codes, manifest.grid, variable, pool)):
             layout = map_layout(manifest.grid, variable, level, slot + 1)
             path = os.path.join(folder, *map_path(variable.name, level, slot).split("/"))
-            os.makedirs(os.path.dirname(path), exist_ok=True)
             write_file(path, build_shard(list(pool.map(_encode, _chunks_of(values, layout, variable)))))
-            write_file(os.path.join(os.path.dirname(path), "zarr.json"), layout.metadata(("slot", "lat", "lon"), _attributes(variable, level)))
-        RowFile(chunks.fs, chunks.root, variable.name, manifest.grid.nlat).write(slot, row_statistics(codes, variable, pool))
+            write_file(
+                os.path.join(os.path.dirname(path), "zarr.json"),
+                layout.metadata(("slot", "lat", "lon"), _attributes(variable, level)),
+            )
+        RowFile(chunks.fs, chunks.root, variable.name, manifest.grid.nlat).write(
+            slot, row_statistics(codes, variable, pool)
+        )
     return manifest.with_step(time, {variable.name: slot for variable in maps})
 
 
 def _attributes(variable: Variable, level: int) -> dict[str, Any]:
     attributes: dict[str, Any] = {"units": variable.units, "long_name": variable.long_name, "pyramid_level": level}
     if variable.dtype == "int16":
-        attributes |= {"scale_factor": variable.scale, "add_offset": variable.offset, "_FillValue": int(variable.missing)}
+        attributes |= {
+            "scale_factor": variable.scale,
+            "add_offset": variable.offset,
+            "_FillValue": int(variable.missing),
+        }
     return attributes
 
 
@@ -67,7 +79,10 @@ def clean(folder: str, manifest: Manifest) -> None:
     for variable in manifest.variables:
         slots = {int(slot) for slot in manifest.slots(variable)}
         for level in range(manifest.grid.levels):
-            _sweep(os.path.join(folder, "maps", variable, str(level)), lambda name, kept=slots: name.startswith("c.") and int(name.split(".")[1]) not in kept)
+            _sweep(
+                os.path.join(folder, "maps", variable, str(level)),
+                lambda name, kept=slots: name.startswith("c.") and int(name.split(".")[1]) not in kept,
+            )
         blocks = {str(block.number) for block in manifest.blocks if block.variable == variable}
         _sweep(os.path.join(folder, "time", variable), lambda name, kept=blocks: name not in kept)
     _sweep(folder, lambda name: False)

@@ -1,8 +1,9 @@
 """The time layout of a cube: all times of a few cells side by side, so that a cell's series is one small read.
 
-Steps are sealed into blocks. Sealing few steps after many makes a small block; small blocks are joined as they come to equal the
-new ones, so that n steps sealed one by one lie in about log2(n) blocks and each has been rewritten as often. Appending a step never
-touches a block: until it is sealed, it is read from the map layout. So is a step that was replaced after sealing.
+Steps are sealed into blocks. Sealing few steps after many makes a small block; small blocks are joined as they come
+to equal the new ones, so that n steps sealed one by one lie in about log2(n) blocks and each has been rewritten as
+often. Appending a step never touches a block: until it is sealed, it is read from the map layout. So is a step that
+was replaced after sealing.
 """
 
 from __future__ import annotations
@@ -13,18 +14,19 @@ from collections.abc import Callable
 
 import numpy as np
 
-from data.cube_chunks import ChunkStore, in_turn
-from data.cube_grid import Grid, Variable
-from data.cube_manifest import Block, Manifest
-from data.cube_pyramid import map_layout
-from data.shards import ShardLayout, build_shard, encode_chunk, shard_key, write_file
+from data.cube.chunks import ChunkStore, in_turn
+from data.cube.grid import Grid, Variable
+from data.cube.manifest import Block, Manifest
+from data.cube.pyramid import map_layout
+from data.cube.shards import ShardLayout, build_shard, encode_chunk, shard_key, write_file
 
 _SHARD_BYTES = 96_000_000
 """Decoded size of a shard: what one thread holds while sealing (84 steps of int16 give 600 x 600 cells)."""
 
 
 def block_layout(grid: Grid, variable: Variable, count: int) -> ShardLayout:
-    """Chunks and shards of a block of `count` steps: 60 x 60 cells a chunk, 30 x 30 in long blocks; about half a megabyte."""
+    """Chunks and shards of a block of `count` steps: 60 x 60 cells a chunk, 30 x 30 in long blocks; about half a
+    megabyte."""
     chunk = 60 if count <= 128 else 30
     item = np.dtype(variable.dtype).itemsize
     most = max(1, min(600, int(math.sqrt(_SHARD_BYTES / (count * item)))) // chunk)
@@ -49,7 +51,8 @@ def longest_block(grid: Grid) -> int:
 
 
 def plan(manifest: Manifest) -> tuple[list[Block], list[Block]]:
-    """Blocks to keep and blocks to write so that every step is sealed; numbers of new ones begin at the manifest's next."""
+    """Blocks to keep and blocks to write so that every step is sealed; numbers of new ones begin at the manifest's
+    next."""
     keep: list[Block] = []
     new: list[Block] = []
     number = manifest.next_number
@@ -76,13 +79,32 @@ def plan(manifest: Manifest) -> tuple[list[Block], list[Block]]:
     return keep, new
 
 
-def write_block(chunks: ChunkStore, folder: str, manifest: Manifest, block: Block, progress: Callable[[float], None]) -> None:
-    """Write one block from its maps. OSError where the disk is full, ShardDamage where a map is damaged."""
+def seal(chunks: ChunkStore, folder: str, manifest: Manifest, progress: Callable[[float], None]) -> Manifest | None:
+    """Write the blocks that `plan` asks for; the manifest that names them is returned, not written. None if nothing
+    is to do."""
+    keep, new = plan(manifest)
+    if not new:
+        return None
+    total = sum(len(block.slots) for block in new)
+    done = 0
+    for block in new:
+
+        def report(part: float, before: int = done, size: int = len(block.slots)) -> None:
+            progress((before + part * size) / total)
+
+        write_block(chunks, folder, manifest, block, report)
+        done += len(block.slots)
+    return manifest.with_blocks((*keep, *new), max(block.number for block in new) + 1)
+
+
+def write_block(
+    chunks: ChunkStore, folder: str, manifest: Manifest, block: Block, progress: Callable[[float], None]
+) -> None:
+    """Write one block from its maps. WriteFailure where the disk fails, ShardDamage where a map is damaged."""
     variable = manifest.variables[block.variable]
     layout = block_layout(manifest.grid, variable, len(block.slots))
     maps = map_layout(manifest.grid, variable, 0, 1)
     target = os.path.join(folder, *block_path(block).split("/"))
-    os.makedirs(target, exist_ok=True)
     _, rows, columns = layout.shape
     _, height, width = layout.shard
     tiles = [(i, j) for i in range(-(-rows // height)) for j in range(-(-columns // width))]
@@ -94,11 +116,17 @@ def write_block(chunks: ChunkStore, folder: str, manifest: Manifest, block: Bloc
         shape = inside[0].stop - inside[0].start, inside[1].stop - inside[1].start
         for place, slot in enumerate(block.slots):
             values[place, : shape[0], : shape[1]] = chunks.tile(map_path(variable.name, 0, slot), maps, *inside)
-        write_file(os.path.join(target, shard_key((0, i, j))), build_shard([_encode(part, variable) for part in _parts(values, layout)]))
+        write_file(
+            os.path.join(target, shard_key((0, i, j))),
+            build_shard([_encode(part, variable) for part in _parts(values, layout)]),
+        )
 
     for done, _ in enumerate(in_turn(chunks.long_work, work, tiles), start=1):
         progress(done / len(tiles))
-    write_file(os.path.join(target, "zarr.json"), layout.metadata(("time", "lat", "lon"), {"units": variable.units, "slots": list(block.slots)}))
+    write_file(
+        os.path.join(target, "zarr.json"),
+        layout.metadata(("time", "lat", "lon"), {"units": variable.units, "slots": list(block.slots)}),
+    )
 
 
 def _parts(values: np.ndarray, layout: ShardLayout):

@@ -1,7 +1,7 @@
 """What a cube's numbers mean: the grid they lie on, the variables and their packing, and the levels of the map pyramid.
 
-Cells of pyramid level k are blocks of 2^k x 2^k cells of the grid. Where the number of cells is odd, the last block reaches beyond
-the grid's edge; it then stands for its part within the grid, so that every position stays exact.
+Cells of pyramid level k are blocks of 2^k x 2^k cells of the grid. Where the number of cells is odd, the last block
+reaches beyond the grid's edge; it then stands for its part within the grid, so that every position stays exact.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 def check_name(name: str, what: str) -> str:
     """The name if it can be a folder's name on every system; StoreProblem otherwise."""
     if not isinstance(name, str) or not _NAME.fullmatch(name) or name.endswith("."):
-        raise StoreProblem(f"{name!r} cannot be the name of a {what}; use up to 100 letters, digits, '.', '_' and '-', beginning with a letter or digit.")
+        raise StoreProblem(
+            f"{name!r} cannot be the name of a {what}; use up to 100 letters, digits, '.', '_' and '-', "
+            "beginning with a letter or digit."
+        )
     return name
 
 
@@ -51,12 +54,25 @@ class Grid:
 
     def __post_init__(self) -> None:
         numbers = (self.west, self.south, self.dlon, self.dlat)
-        if not all(math.isfinite(number) for number in numbers) or min(self.dlon, self.dlat) <= 0 or min(self.nlon, self.nlat) < 1:
-            raise StoreProblem(f"expected a grid with finite edges, positive cell sizes and at least one cell, found {self}; check its coordinates.")
+        if (
+            not all(math.isfinite(number) for number in numbers)
+            or min(self.dlon, self.dlat) <= 0
+            or min(self.nlon, self.nlat) < 1
+        ):
+            raise StoreProblem(
+                f"expected a grid with finite edges, positive cell sizes and at least one cell, found "
+                f"{self}; check its coordinates."
+            )
         if self.nlon * self.dlon > 360 + 1e-6 * self.dlon * self.nlon:
-            raise StoreProblem(f"expected at most 360 degrees of longitude, found {self.nlon * self.dlon:g}; drop the repeated columns.")
+            raise StoreProblem(
+                f"expected at most 360 degrees of longitude, found {self.nlon * self.dlon:g}; drop the "
+                "repeated columns."
+            )
         if self.south < -90 - self.dlat or self.south + self.nlat * self.dlat > 90 + self.dlat:
-            raise StoreProblem(f"expected latitudes within -90..90, found {self.south:g}..{self.south + self.nlat * self.dlat:g}; check the latitude coordinate.")
+            raise StoreProblem(
+                f"expected latitudes within -90..90, found "
+                f"{self.south:g}..{self.south + self.nlat * self.dlat:g}; check the latitude coordinate."
+            )
 
     @property
     def wraps(self) -> bool:
@@ -128,7 +144,10 @@ class Grid:
 def _regular(centres: np.ndarray, what: str) -> tuple[float, float, int]:
     values = np.asarray(centres, dtype=np.float64)
     if values.ndim != 1 or values.size < 2 or not np.isfinite(values).all():
-        raise StoreProblem(f"expected at least two finite {what} to make a grid, found {values.size} values of shape {values.shape}; check the coordinate.")
+        raise StoreProblem(
+            f"expected at least two finite {what} to make a grid, found {values.size} values of shape "
+            f"{values.shape}; check the coordinate."
+        )
     step = (values[-1] - values[0]) / (values.size - 1)
     if step <= 0 or np.abs(np.diff(values) - step).max() > 0.02 * step:
         found = "descending" if step <= 0 else f"steps between {np.diff(values).min():g} and {np.diff(values).max():g}"
@@ -161,9 +180,15 @@ class Variable:
     def __post_init__(self) -> None:
         check_name(self.name, "variable")
         if self.dtype not in ("int16", "float32"):
-            raise StoreProblem(f"variable {self.name}: expected storage as int16 or float32, found {self.dtype!r}; choose one of the two.")
+            raise StoreProblem(
+                f"variable {self.name}: expected storage as int16 or float32, found {self.dtype!r}; choose "
+                "one of the two."
+            )
         if not (math.isfinite(self.scale) and math.isfinite(self.offset) and self.scale > 0):
-            raise StoreProblem(f"variable {self.name}: expected a positive finite scale and a finite offset, found {self.scale!r} and {self.offset!r}; correct them.")
+            raise StoreProblem(
+                f"variable {self.name}: expected a positive finite scale and a finite offset, found "
+                f"{self.scale!r} and {self.offset!r}; correct them."
+            )
 
     @property
     def missing(self) -> np.int16 | np.float32:

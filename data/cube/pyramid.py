@@ -1,22 +1,23 @@
 """From one map to all levels of its pyramid, and the statistics of its rows.
 
-Each cell of a coarser level is the area-weighted mean of the grid's cells in it that hold data (exact areas, proportional to the
-difference of the sines of a row's edges), however many levels lie between: sums are carried up, not means. Means of packed variables
-are rounded to the nearest code, halves to even.
+Each cell of a coarser level is the area-weighted mean of the grid's cells in it that hold data (exact areas,
+proportional to the difference of the sines of a row's edges), however many levels lie between: sums are carried up,
+not means. Means of packed variables are rounded to the nearest code, halves to even.
 """
 
 from __future__ import annotations
 
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numba import njit
 
-from data.cube_grid import Grid, Variable
+from data.cube.grid import Grid, Variable
+from data.cube.shards import ShardLayout
 from data.errors import StoreProblem
-from data.shards import ShardLayout
 
 CHUNK = 600
 """Largest side of a map chunk: 720 kB, decoded in 0.6 ms; a screen needs at most about two dozen."""
@@ -50,22 +51,34 @@ def check_map(values: Any, grid: Grid, variable: Variable) -> np.ndarray:
     """A plain two-dimensional array on the grid; StoreProblem for wrong shapes, coordinates, units or types."""
     units = getattr(values, "attrs", {}).get("units")
     if units is not None and units != variable.units:
-        raise StoreProblem(f"variable {variable.name}: expected units {variable.units!r}, found {units!r}; convert the map first.")
+        raise StoreProblem(
+            f"variable {variable.name}: expected units {variable.units!r}, found {units!r}; convert the map first."
+        )
     for name, wanted in (("lat", grid.lat), ("lon", grid.lon)):
         if hasattr(values, "coords") and name in values.coords:
             found = np.asarray(values.coords[name], dtype=np.float64)
             if found.shape != wanted.shape or np.abs(found - wanted).max() > 0.1 * min(grid.dlat, grid.dlon):
-                raise StoreProblem(f"variable {variable.name}: expected the cube's {name} coordinate, found another; put the map on the cube's grid first.")
+                raise StoreProblem(
+                    f"variable {variable.name}: expected the cube's {name} coordinate, found another; put "
+                    "the map on the cube's grid first."
+                )
     if isinstance(values, np.ma.MaskedArray):
-        values = values.astype(np.float32).filled(np.nan)
+        values = np.ma.filled(values.astype(np.float64), np.nan)
     array = np.asarray(values)
     if array.shape != grid.shape():
-        raise StoreProblem(f"variable {variable.name}: expected a map of {grid.nlat} rows and {grid.nlon} columns, found shape {array.shape}; row 0 is the southernmost.")
+        raise StoreProblem(
+            f"variable {variable.name}: expected a map of {grid.nlat} rows and {grid.nlon} columns, found "
+            f"shape {array.shape}; row 0 is the southernmost."
+        )
     if array.dtype.kind not in "fiu":
         raise StoreProblem(f"variable {variable.name}: expected numbers, found {array.dtype}; convert the map first.")
     if variable.dtype == "int16" and array.dtype == np.int16:
         return array
-    return array if array.dtype in (np.float32, np.float64) else array.astype(np.float64 if array.dtype.itemsize > 2 else np.float32)
+    return (
+        array
+        if array.dtype in (np.float32, np.float64)
+        else array.astype(np.float64 if array.dtype.itemsize > 2 else np.float32)
+    )
 
 
 def pack(array: np.ndarray, variable: Variable, executor: Executor) -> np.ndarray:
@@ -75,15 +88,22 @@ def pack(array: np.ndarray, variable: Variable, executor: Executor) -> np.ndarra
     packed = np.empty(array.shape, dtype=variable.dtype)
     bands = _bands(array.shape[0])
     if variable.dtype == "int16":
-        results = list(executor.map(lambda band: _quantise(array[band], variable.scale, variable.offset, packed[band]), bands))
+        results = list(
+            executor.map(lambda band: _quantise(array[band], variable.scale, variable.offset, packed[band]), bands)
+        )
     else:
         results = list(executor.map(lambda band: _copy_finite(array[band], packed[band]), bands))
     bad = sum(result[0] for result in results)
     if bad:
         low, high = min(result[1] for result in results), max(result[2] for result in results)
-        remedy = "storage as float32 would hold them" if variable.dtype == "int16" and np.isfinite([low, high]).all() else "mark missing cells with NaN"
+        remedy = (
+            "storage as float32 would hold them"
+            if variable.dtype == "int16" and np.isfinite([low, high]).all()
+            else "mark missing cells with NaN"
+        )
         raise StoreProblem(
-            f"variable {variable.name}: expected values within {variable.low:g}..{variable.high:g} {variable.units}, found {bad} outside, from {low:g} to {high:g}; {remedy}."
+            f"variable {variable.name}: expected values within {variable.low:g}..{variable.high:g} "
+            f"{variable.units}, found {bad} outside, from {low:g} to {high:g}; {remedy}."
         )
     return packed
 
@@ -95,12 +115,22 @@ def build_pyramid(codes: np.ndarray, grid: Grid, variable: Variable, executor: E
         return levels
     total, weight = np.empty(grid.shape(1)), np.empty(grid.shape(1))
     areas = grid.row_areas()
-    list(executor.map(lambda band: _halve_codes(codes, variable.missing, areas, band.start, band.stop, total, weight), _bands(grid.shape(1)[0])))
+    list(
+        executor.map(
+            lambda band: _halve_codes(codes, variable.missing, areas, band.start, band.stop, total, weight),
+            _bands(grid.shape(1)[0]),
+        )
+    )
     for level in range(1, grid.levels):
         if level > 1:
             total, weight = _halve_sums(total), _halve_sums(weight)
         means = np.empty(total.shape, dtype=variable.dtype)
-        list(executor.map(lambda band, t=total, w=weight, m=means: _means(t[band], w[band], variable.missing, m[band]), _bands(total.shape[0])))
+        list(
+            executor.map(
+                lambda band, t=total, w=weight, m=means: _means(t[band], w[band], variable.missing, m[band]),
+                _bands(total.shape[0]),
+            )
+        )
         levels.append(means)
     return levels
 
@@ -114,7 +144,7 @@ def row_statistics(codes: np.ndarray, variable: Variable, executor: Executor) ->
 
 def _bands(rows: int, count: int = 2) -> list[slice]:
     edges = np.linspace(0, rows, count + 1).astype(int)
-    return [slice(int(a), int(b)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [slice(int(a), int(b)) for a, b in pairwise(edges)]
 
 
 @njit(nogil=True, cache=True)
@@ -152,7 +182,8 @@ def _copy_finite(values, out):
 
 @njit(nogil=True, cache=True)
 def _halve_codes(codes, missing, areas, first, last, total, weight):
-    """Weighted sums over blocks of 2 x 2 cells. codes: (n, m); total, weight: (ceil(n/2), ceil(m/2)), rows first..last are filled."""
+    """Weighted sums over blocks of 2 x 2 cells. codes: (n, m); total, weight: (ceil(n/2), ceil(m/2)), rows
+    first..last are filled."""
     rows, columns = codes.shape
     for i in range(first, last):
         total[i] = 0.0

@@ -6,20 +6,27 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data.cube_chunks import ChunkStore
-from data.cube_grid import Grid, Variable
-from data.cube_manifest import Manifest
-from data.cube_pyramid import map_layout
-from data.cube_time import map_path
+from data.cube.chunks import ChunkStore
+from data.cube.grid import Grid, Variable
+from data.cube.manifest import Manifest
+from data.cube.pyramid import map_layout
+from data.cube.time_layout import map_path
 from data.errors import StoreProblem
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from data.cube import Cube
+    from data.cube.product import Cube
 
 
-def read_map(chunks: ChunkStore, manifest: Manifest, variable: Variable, time: int, bounds: tuple[float, float, float, float] | None, level: int) -> xr.DataArray:
+def read_map(
+    chunks: ChunkStore,
+    manifest: Manifest,
+    variable: Variable,
+    time: int,
+    bounds: tuple[float, float, float, float] | None,
+    level: int,
+) -> xr.DataArray:
     """(lat, lon) values of one map; see `Cube.read`."""
     import xarray as xr
 
@@ -45,9 +52,13 @@ def read_map(chunks: ChunkStore, manifest: Manifest, variable: Variable, time: i
     )
 
 
-def map_part(chunks: ChunkStore, manifest: Manifest, variable: Variable, time: int, rows: slice, columns: slice) -> np.ndarray:
+def map_part(
+    chunks: ChunkStore, manifest: Manifest, variable: Variable, time: int, rows: slice, columns: slice
+) -> np.ndarray:
     """(rows, columns) values of a map at level 0."""
-    return variable.decode(_codes(chunks, manifest.grid, variable, manifest.steps[time].get(variable.name), 0, rows, columns))
+    return variable.decode(
+        _codes(chunks, manifest.grid, variable, manifest.steps[time].get(variable.name), 0, rows, columns)
+    )
 
 
 def lazy_dataset(cube: Cube, variables: list[Variable]) -> xr.Dataset:
@@ -55,7 +66,7 @@ def lazy_dataset(cube: Cube, variables: list[Variable]) -> xr.Dataset:
     import dask.array as da
     import xarray as xr
 
-    times = cube.times.astype(np.int64).tolist()
+    times = cube.times
     rows, columns = cube.grid.shape()
     arrays = {}
     for variable in variables:
@@ -64,13 +75,19 @@ def lazy_dataset(cube: Cube, variables: list[Variable]) -> xr.Dataset:
 
         def part(block_info=None, name=variable.name):
             (step, _), (top, bottom), (left, right) = block_info[None]["array-location"]
-            return cube._map_part(name, times[step], slice(top, bottom), slice(left, right))[None]
+            return cube.values(name, times[step], slice(top, bottom), slice(left, right))[None]
 
-        if times:
-            array = da.map_blocks(part, dtype=np.float32, chunks=((1,) * len(times), down, across), meta=np.empty((0, 0, 0), np.float32))
+        if times.size:
+            array = da.map_blocks(
+                part, dtype=np.float32, chunks=((1,) * len(times), down, across), meta=np.empty((0, 0, 0), np.float32)
+            )
         else:
             array = da.empty((0, rows, columns), dtype=np.float32)
-        arrays[variable.name] = (("time", "lat", "lon"), array, {"units": variable.units, "long_name": variable.long_name})
+        arrays[variable.name] = (
+            ("time", "lat", "lon"),
+            array,
+            {"units": variable.units, "long_name": variable.long_name},
+        )
     coords = {"time": cube.times, "lat": ("lat", cube.grid.lat, _LATITUDE), "lon": ("lon", cube.grid.lon, _LONGITUDE)}
     return xr.Dataset(arrays, coords=coords, attrs={"title": cube.title, **cube.attrs})
 
@@ -83,20 +100,26 @@ def _cuts(size: int, chunk: int) -> tuple[int, ...]:
     return tuple(min(chunk, size - first) for first in range(0, size, chunk))
 
 
-def _codes(chunks: ChunkStore, grid: Grid, variable: Variable, slot: int | None, level: int, rows: slice, columns: slice) -> np.ndarray:
+def _codes(
+    chunks: ChunkStore, grid: Grid, variable: Variable, slot: int | None, level: int, rows: slice, columns: slice
+) -> np.ndarray:
     if slot is None:
         return np.full((rows.stop - rows.start, columns.stop - columns.start), variable.missing, dtype=variable.dtype)
     return chunks.tile(map_path(variable.name, level, slot), map_layout(grid, variable, level, 1), rows, columns)
 
 
-def _selection(grid: Grid, bounds: tuple[float, float, float, float] | None, level: int) -> tuple[slice, list[tuple[slice, float]]]:
+def _selection(
+    grid: Grid, bounds: tuple[float, float, float, float] | None, level: int
+) -> tuple[slice, list[tuple[slice, float]]]:
     """Rows, and runs of columns with the degrees to add to their longitudes, whose centres lie in bounds."""
     count = grid.shape(level)
     if bounds is None:
         return slice(0, count[0]), [(slice(0, count[1]), 0.0)]
     west, south, east, north = bounds
     if not np.isfinite(bounds).all() or south > north:
-        raise StoreProblem(f"expected bounds as west, south, east, north in degrees with south <= north, found {bounds}; correct them.")
+        raise StoreProblem(
+            f"expected bounds as west, south, east, north in degrees with south <= north, found {bounds}; correct them."
+        )
     if west > east:
         east += 360.0
     lat_edges, lon_edges = grid.lat_edges(level), grid.lon_edges(level)
@@ -108,5 +131,7 @@ def _selection(grid: Grid, bounds: tuple[float, float, float, float] | None, lev
         if inside.size:
             runs.append((slice(int(inside[0]), int(inside[-1]) + 1), 360.0 * turn))
     if not rows.size or not runs:
-        raise StoreProblem(f"expected bounds that hold at least one cell, found none within {bounds}; choose a larger area.")
+        raise StoreProblem(
+            f"expected bounds that hold at least one cell, found none within {bounds}; choose a larger area."
+        )
     return slice(int(rows[0]), int(rows[-1]) + 1), runs

@@ -1,11 +1,13 @@
 """Zarr v3 shards, read and written directly.
 
-A shard is one file with many compressed chunks and an index in front of them (Zarr v3 "sharding_indexed"). Any Zarr v3 library reads
-what is written here (a test does); the store itself goes straight to the chunks that it needs, because zarr-python 3.1 spends about
-a millisecond of Python on each chunk, returns fill values where a shard is missing, and cannot spread the work over threads.
+A shard is one file with many compressed chunks and an index in front of them (Zarr v3 "sharding_indexed"). Any Zarr
+v3 library reads what is written here (a test does); the store itself goes straight to the chunks that it needs,
+because zarr-python 3.1 spends about a millisecond of Python on each chunk, returns fill values where a shard is
+missing, and cannot spread the work over threads.
 
-Chunks of int16 are delta-coded, bit-shuffled and compressed with zstd (2-D smooth fields: 1.7 times smaller than without delta);
-float32 is bit-shuffled and compressed. Every chunk and every index ends with its crc32c, so damage is noticed.
+Chunks of int16 are delta-coded, bit-shuffled and compressed with zstd (2-D smooth fields: 1.7 times smaller than
+without delta); float32 is bit-shuffled and compressed. Every chunk and every index ends with its crc32c, so damage is
+noticed.
 """
 
 from __future__ import annotations
@@ -19,14 +21,17 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numba import njit
 
-from data.cube_grid import MISSING
+from data.cube.grid import MISSING
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 _ABSENT = 2**64 - 1
-_COMPRESSION = {"cname": "zstd", "clevel": 3, "shuffle": "bitshuffle"}
+_COMPRESSION: dict[str, Any] = {"cname": "zstd", "clevel": 1, "shuffle": "bitshuffle", "blocksize": 2**18}
+"""Measured on 0.05 degree fields: as small as higher levels and, with large blocks, a third faster to unpack than the
+default."""
 
 
 class ShardDamage(Exception):
@@ -42,6 +47,14 @@ class ShardDamage(Exception):
         self.reason = reason
         self.path = path
         super().__init__(f"{path}: {reason}")
+
+
+class WriteFailure(Exception):
+    """The disk did not take a file (full, read-only, gone). Internal, like `ShardDamage`; `reason` says why."""
+
+    def __init__(self, error: OSError) -> None:
+        self.reason = error.strerror or str(error)
+        super().__init__(self.reason)
 
 
 @dataclass(frozen=True)
@@ -76,7 +89,7 @@ class ShardLayout:
         endian = {"name": "bytes", "configuration": {"endian": "little"}}
         codecs: list[dict[str, Any]] = [
             endian,
-            {"name": "blosc", "configuration": {"typesize": size, "blocksize": 0, **_COMPRESSION}},
+            {"name": "blosc", "configuration": {"typesize": size, **_COMPRESSION}},
             {"name": "crc32c"},
         ]
         if self.dtype == "int16":
@@ -119,8 +132,7 @@ def encode_chunk(values: np.ndarray) -> bytes:
     flat = np.ascontiguousarray(values).reshape(-1)
     if flat.dtype == np.int16:
         flat = np.diff(flat, prepend=np.int16(0))  # wraps around, as does the sum that undoes it
-    packed = Blosc(_COMPRESSION["cname"], clevel=_COMPRESSION["clevel"], shuffle=Blosc.BITSHUFFLE).encode(flat)
-    packed = bytes(packed)
+    packed = bytes(Blosc(**{**_COMPRESSION, "shuffle": Blosc.BITSHUFFLE}).encode(flat))
     return packed + struct.pack("<I", google_crc32c.value(packed))
 
 
@@ -139,8 +151,19 @@ def decode_chunk(packed: bytes, shape: tuple[int, ...], dtype: str) -> np.ndarra
     if flat.size != int(np.prod(shape)):
         raise ShardDamage("a chunk of another size")
     if dtype == "int16":
-        flat = np.cumsum(flat, dtype=np.int16)
+        flat = _sum_up(flat)
     return flat.reshape(shape)
+
+
+@njit(nogil=True, cache=True)
+def _sum_up(differences):
+    """Running sum, wrapping around; four times as fast as np.cumsum."""
+    out = np.empty_like(differences)
+    total = np.int16(0)
+    for i in range(differences.size):
+        total = np.int16(total + differences[i])
+        out[i] = total
+    return out
 
 
 def build_shard(chunks: Sequence[bytes | None]) -> bytes:
@@ -154,25 +177,29 @@ def build_shard(chunks: Sequence[bytes | None]) -> bytes:
             index[number] = position, len(chunk)
             position += len(chunk)
     head = index.tobytes()
-    return b"".join([head, struct.pack("<I", google_crc32c.value(head)), *(chunk for chunk in chunks if chunk is not None)])
+    return b"".join(
+        [head, struct.pack("<I", google_crc32c.value(head)), *(chunk for chunk in chunks if chunk is not None)]
+    )
 
 
 def write_file(path: str, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all, also after a crash."""
+    """Write a file (and its folders) so that it is there whole or not at all, also after a crash; WriteFailure where
+    the disk fails."""
     temporary = f"{path}.{os.getpid()}.part"
     try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(temporary, "wb") as stream:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(temporary, path)
-    except BaseException:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
-        raise
+    except OSError as error:
+        raise WriteFailure(error) from None
 
 
-def read_chunks(fs: AbstractFileSystem, path: str, layout: ShardLayout, numbers: Sequence[int]) -> Iterator[np.ndarray | None]:
+def read_chunks(
+    fs: AbstractFileSystem, path: str, layout: ShardLayout, numbers: Sequence[int]
+) -> Iterator[np.ndarray | None]:
     """Decoded chunks of one shard, by their number in C order; None for one without any data.
 
     Raises

@@ -1,80 +1,23 @@
 """From a regular longitude-latitude grid to the pixels of a screen, without moving anything by more than half a pixel.
 
-Both projections of the map page (plate carree and Web Mercator) keep meridians vertical and parallels horizontal, so the way from
-cells to pixels is the product of one map for columns and one for rows. A pixel wider than a cell takes the area-weighted mean of
-the cells in it (parts of cells count by their part); a narrower one takes the cell at its centre. Cells without data do not count.
+Both projections of the map page (plate carree and Web Mercator) keep meridians vertical and parallels horizontal, so
+the way from cells to pixels is the product of one map for columns and one for rows. A pixel wider than a cell takes
+the area-weighted mean of the cells in it (parts of cells count by their part); a narrower one takes the cell at its
+centre. Cells without data do not count.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numba import njit
 
-from data.errors import StoreProblem
-
-MERCATOR_RADIUS_M = 6378137.0
-"""Radius that Web Mercator's metres are defined with."""
-
-
-@dataclass(frozen=True)
-class View:
-    """What a screen shows.
-
-    Attributes
-    ----------
-    x0, x1, y0, y1 : edges of the picture: degrees for "lonlat", Web Mercator metres for "mercator". x may run beyond +-180 degrees.
-    width, height : pixels.
-    projection : "lonlat" or "mercator".
-    """
-
-    x0: float
-    x1: float
-    y0: float
-    y1: float
-    width: int
-    height: int
-    projection: Literal["lonlat", "mercator"] = "lonlat"
-
-    def __post_init__(self) -> None:
-        if self.projection not in ("lonlat", "mercator"):
-            raise StoreProblem(f"expected the projection 'lonlat' or 'mercator', found {self.projection!r}; choose one of the two.")
-        if not all(math.isfinite(edge) for edge in (self.x0, self.x1, self.y0, self.y1)) or self.x0 >= self.x1 or self.y0 >= self.y1:
-            raise StoreProblem(f"expected a view with x0 < x1 and y0 < y1, found x {self.x0}..{self.x1}, y {self.y0}..{self.y1}; reset the map.")
-        if not (1 <= self.width <= 16384 and 1 <= self.height <= 16384):
-            raise StoreProblem(f"expected a picture of 1 to 16384 pixels a side, found {self.width} x {self.height}; choose a smaller one.")
-
-    def lon_edges(self) -> np.ndarray:
-        """(width + 1,) longitudes of the pixels' edges, degrees, ascending, not wrapped."""
-        x = np.linspace(self.x0, self.x1, self.width + 1)
-        return x if self.projection == "lonlat" else np.degrees(x / MERCATOR_RADIUS_M)
-
-    def lat_edges(self) -> np.ndarray:
-        """(height + 1,) latitudes of the pixels' edges, degrees, ascending; row 0 is the southernmost."""
-        return self._latitude(np.linspace(self.y0, self.y1, self.height + 1))
-
-    def lon_centres(self) -> np.ndarray:
-        """(width,) longitudes at the pixels' centres, degrees, not wrapped."""
-        edges = self.lon_edges()
-        return 0.5 * (edges[:-1] + edges[1:])
-
-    def lat_centres(self) -> np.ndarray:
-        """(height,) latitudes at the pixels' centres on the screen, degrees."""
-        y = np.linspace(self.y0, self.y1, self.height + 1)
-        return self._latitude(0.5 * (y[:-1] + y[1:]))
-
-    def _latitude(self, y: np.ndarray) -> np.ndarray:
-        if self.projection == "lonlat":
-            return y
-        return np.degrees(2 * np.arctan(np.exp(np.clip(y / MERCATOR_RADIUS_M, -50, 50))) - math.pi / 2)
-
 
 @dataclass(frozen=True)
 class Axis:
-    """Which cells make up each pixel along one axis: pixel p is the cells `cells[start[p]:start[p + 1]]` with these weights.
+    """Which cells make up each pixel along one axis: pixel p is the cells `cells[start[p]:start[p + 1]]` with these
+    weights.
 
     Attributes
     ----------
@@ -91,6 +34,23 @@ class Axis:
     def single(self) -> bool:
         """True if no pixel has more than one cell."""
         return bool((np.diff(self.start) <= 1).all())
+
+    def padded(self, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(most, pixels) places and weights, `most` being the largest number of cells of a pixel; weight 0 where
+        there are fewer.
+
+        Parameters
+        ----------
+        places : (n,) number to use instead of each of `cells`.
+        """
+        counts = np.diff(self.start)
+        number = np.arange(len(self.cells)) - np.repeat(self.start[:-1], counts)
+        pixel = np.repeat(np.arange(len(counts)), counts)
+        cells = np.zeros((max(int(counts.max(initial=0)), 1), len(counts)), dtype=np.int64)
+        weights = np.zeros(cells.shape)
+        cells[number, pixel] = places
+        weights[number, pixel] = self.weights
+        return cells, weights
 
     def part(self, first: int, last: int) -> Axis:
         """The pixels first..last - 1 alone."""
@@ -114,7 +74,9 @@ def longitude_axis(lon_edges: np.ndarray, west: float, dlon: float, nlon: int, l
     return _axis((lon_edges - west) / dlon, nlon, size, turn, np.zeros(1), False)
 
 
-def latitude_axis(lat_edges: np.ndarray, lat_centres: np.ndarray, south: float, dlat: float, nlat: int, level: int) -> Axis:
+def latitude_axis(
+    lat_edges: np.ndarray, lat_centres: np.ndarray, south: float, dlat: float, nlat: int, level: int
+) -> Axis:
     """Cells of a pyramid level for rows of pixels; weights are the differences of the sines of latitude (areas).
 
     Parameters
@@ -134,7 +96,8 @@ def latitude_axis(lat_edges: np.ndarray, lat_centres: np.ndarray, south: float, 
 
 
 def levels_for(pixel_sizes: np.ndarray, cell: float, levels: int) -> np.ndarray:
-    """The coarsest pyramid level whose cells are no larger than the pixels, for each pixel size (degrees, like `cell`)."""
+    """The coarsest pyramid level whose cells are no larger than the pixels, for each pixel size (degrees, like
+    `cell`)."""
     with np.errstate(divide="ignore"):
         level = np.floor(np.log2(np.maximum(pixel_sizes, 1e-300) / cell * (1 + 1e-9)))
     return np.clip(level, 0, levels - 1).astype(np.int64)
@@ -149,8 +112,8 @@ def _axis(edges: np.ndarray, count: int, size: int, turn: float, centres: np.nda
 def _overlaps(edges, centres, count, size, turn):
     """Cells under each pixel.
 
-    edges, centres: pixels' edges and centres in units of the grid's cells; count: cells of the grid; size: its cells in a cell of
-    the level; turn: cells in a whole turn, 0 where the axis does not come round.
+    edges, centres: pixels' edges and centres in units of the grid's cells; count: cells of the grid; size: its cells
+    in a cell of the level; turn: cells in a whole turn, 0 where the axis does not come round.
     """
     pixels = centres.shape[0]
     start = np.zeros(pixels + 1, dtype=np.int64)
@@ -208,7 +171,8 @@ def _longer(array):
 
 @njit(nogil=True, cache=True)
 def gather(source, rows, columns, missing, out):
-    """One cell for each pixel. source: (n, m); rows: (height,), columns: (width,) cell numbers, -1 outside; out: (height, width)."""
+    """One cell for each pixel. source: (n, m); rows: (height,), columns: (width,) cell numbers, -1 outside; out:
+    (height, width)."""
     for i in range(rows.shape[0]):
         r = rows[i]
         for j in range(columns.shape[0]):
@@ -217,40 +181,66 @@ def gather(source, rows, columns, missing, out):
 
 
 @njit(nogil=True, cache=True)
-def average(source, row_start, row_cells, row_weights, col_start, col_cells, col_weights, missing, out):
-    """Weighted mean of each pixel's cells: first along a row of cells, then over the rows of a pixel.
+def average(source, row_start, row_cells, row_weights, col_cells, col_weights, missing, complete, out):
+    """Weighted mean of each pixel's cells: first over the rows of a pixel, then along the row.
 
-    source: (n, m); row_*, col_*: an `Axis` whose cells count from the corner of `source`; out: (height, width). Means of codes are
+    source: (n, m); row_*: an `Axis` whose cells count from the corner of `source`; col_*: (most, width) as
+    `Axis.padded` gives them; complete: no cell of `source` is missing; out: (height, width). Means of codes are
     rounded to the nearest, halves to even.
     """
     height, width = out.shape
+    most = col_cells.shape[0]
     packed = missing == missing
-    total, weight = np.empty(width), np.empty(width)
-    row_total, row_weight = np.empty(width), np.empty(width)
-    held = -1
-    for i in range(height):
-        total[:] = 0.0
-        weight[:] = 0.0
-        for k in range(row_start[i], row_start[i + 1]):
-            r = row_cells[k]
-            if r != held:  # neighbouring pixels often share a row of cells
-                for j in range(width):
-                    s, w = 0.0, 0.0
-                    for q in range(col_start[j], col_start[j + 1]):
-                        value = source[r, col_cells[q]]
-                        if value != missing and value == value:
-                            s += col_weights[q] * value
-                            w += col_weights[q]
-                    row_total[j] = s
-                    row_weight[j] = w
-                held = r
-            part = row_weights[k]
+    column_total, column_weight = np.empty(source.shape[1]), np.empty(source.shape[1])
+    total, weight = np.empty(width), np.zeros(width)
+    if complete:
+        for k in range(most):
             for j in range(width):
-                total[j] += part * row_total[j]
-                weight[j] += part * row_weight[j]
+                weight[j] += col_weights[k, j]
+    for i in range(height):
+        column_total[:] = 0.0
+        column_weight[:] = 0.0
+        down = 0.0
+        for k in range(row_start[i], row_start[i + 1]):
+            cells, part = source[row_cells[k]], row_weights[k]
+            down += part
+            if complete:
+                for c in range(cells.size):
+                    column_total[c] += part * cells[c]
+            else:
+                for c in range(cells.size):
+                    value = cells[c]
+                    there = value != missing and value == value
+                    column_total[c] += part * value if there else 0.0
+                    column_weight[c] += part if there else 0.0
+        total[:] = 0.0
+        if complete:
+            for k in range(most):
+                for j in range(width):
+                    total[j] += col_weights[k, j] * column_total[col_cells[k, j]]
+        else:
+            weight[:] = 0.0
+            down = 1.0
+            for k in range(most):
+                for j in range(width):
+                    total[j] += col_weights[k, j] * column_total[col_cells[k, j]]
+                    weight[j] += col_weights[k, j] * column_weight[col_cells[k, j]]
         for j in range(width):
-            if weight[j] > 0.0:
-                mean = total[j] / weight[j]
+            whole = down * weight[j]
+            if whole > 0.0:
+                mean = total[j] / whole
                 out[i, j] = np.rint(mean) if packed else mean
             else:
                 out[i, j] = missing
+
+
+@njit(nogil=True, cache=True)
+def is_complete(cells, missing):
+    """True if none of the (n, m) cells is missing."""
+    for i in range(cells.shape[0]):
+        gaps = 0
+        for j in range(cells.shape[1]):
+            gaps += cells[i, j] == missing or cells[i, j] != cells[i, j]
+        if gaps:
+            return False
+    return True

@@ -1,7 +1,8 @@
-"""The manifest of a cube: what is in it. A step or a block exists only once the manifest names it, and the manifest is replaced whole.
+"""The manifest of a cube: what is in it. A step or a block exists only once the manifest names it, and the manifest
+is replaced whole.
 
-Every written map gets a number (its slot) that is never used again, so that files are only ever added and readers of an older
-manifest are never handed other data under the same name. A replaced step simply points to another slot.
+Every written map gets a number (its slot) that is never used again, so that files are only ever added and readers of
+an older manifest are never handed other data under the same name. A replaced step simply points to another slot.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from data.cube_grid import Grid, Variable
+from data.cube.grid import Grid, Variable
 from data.errors import StoreProblem
 
 FILE = "manifest.json"
@@ -72,7 +73,10 @@ class Manifest:
 
     @cached_property
     def _slots(self) -> dict[str, np.ndarray]:
-        return {name: np.array([slots.get(name, -1) for slots in self.steps.values()], dtype=np.int64) for name in self.variables}
+        return {
+            name: np.array([slots.get(name, -1) for slots in self.steps.values()], dtype=np.int64)
+            for name in self.variables
+        }
 
     @cached_property
     def sealed(self) -> dict[str, dict[int, tuple[Block, int]]]:
@@ -87,7 +91,9 @@ class Manifest:
         """A new version in which the step at `time` has these slots (other variables keep theirs)."""
         steps = dict(self.steps)
         steps[time] = {**steps.get(time, {}), **slots}
-        return replace(self, version=self.version + 1, next_number=max(slots.values()) + 1, steps=dict(sorted(steps.items())))
+        return replace(
+            self, version=self.version + 1, next_number=max(slots.values()) + 1, steps=dict(sorted(steps.items()))
+        )
 
     def with_blocks(self, blocks: tuple[Block, ...], next_number: int) -> Manifest:
         """A new version with these blocks instead of the old ones."""
@@ -129,7 +135,10 @@ class Manifest:
                     blocks=tuple(Block(int(b["number"]), b["variable"], tuple(b["slots"])) for b in kept["blocks"]),
                 )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise StoreProblem(f"cube {path}: expected a readable {FILE}, found a damaged one ({error}); delete the folder and import or build the cube again.") from None
+            raise StoreProblem(
+                f"cube {path}: expected a readable {FILE}, found a damaged one ({error}); delete the "
+                "folder and import or build the cube again."
+            ) from None
         raise StoreProblem(f"cube {path}: expected storage format {_FORMAT}, found {form}; update this program.")
 
 
@@ -147,6 +156,9 @@ def plain_attrs(attrs: Mapping[str, Any]) -> dict[str, Any]:
             return [plain(item) for item in value]
         if value is None or isinstance(value, (str, int, float, bool)):
             return value
-        raise StoreProblem(f"expected attributes that are texts, numbers or lists of these, found {type(value).__name__}; convert it to text.")
+        raise StoreProblem(
+            f"expected attributes that are texts, numbers or lists of these, found {type(value).__name__}; "
+            "convert it to text."
+        )
 
     return {str(key): plain(value) for key, value in attrs.items()}
