@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Literal
 
 from data.catalog import Catalog, Entry, load
-from data.cloud import copy, cut_days, described
-from data.download import Line, RateLimit, download
 from data.errors import DataError, StoreProblem
+from data.fetching.cloud import copy, cut_days, described
+from data.fetching.download import Line, RateLimit, download
+from data.fetching.partial import FetchStopped, Progress, Remote, already_there, disk_words
+from data.fetching.providers import Endpoints, Wanted, list_files
+from data.fetching.unpacking import is_archive, unpack
 from data.home import downloads_dir
-from data.partial import FetchStopped, Progress, Remote, already_there, disk_words
-from data.providers import Endpoints, Wanted, list_files
-from data.unpacking import is_archive, unpack
 
 Day = str | datetime.date | None
 Box = Sequence[float] | str | None

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from data.catalog import Entry
     from data.fetch import FetchedFile, Plan
-    from data.partial import Progress
+    from data.fetching.partial import Progress
 
 
 @click.command("list")

@@ -55,6 +55,17 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     archive: Archive
 
+    def do_HEAD(self) -> None:
+        """What GET would say of a file, without it; not scripted."""
+        content = self.archive.files.get(self.path.split("?")[0])
+        self.send_response(404 if content is None else 200)
+        self.send_header("Content-Length", str(len(content or b"")))
+        for key, value in (
+            {"ETag": f'"{hashlib.md5(content or b"").hexdigest()}"'} | self.archive.extra_headers
+        ).items():
+            self.send_header(key, value)
+        self.end_headers()
+
     def do_GET(self) -> None:
         path = self.path.split("?")[0]
         self.archive.seen.append(Seen(path, {key.lower(): value for key, value in self.headers.items()}))

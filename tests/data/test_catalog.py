@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import copy
 import datetime
 import json
@@ -143,6 +144,18 @@ def test_every_reader_is_a_module_of_the_readers() -> None:
     assert {"oco_lite", "gosat", "tccon", "carbontracker", "surface", "gridded"} <= named
 
 
+def test_readers_name_entries_of_the_catalogue() -> None:
+    """What readers write into the attribute `catalog` can be looked up; "none" and "unknown" are said openly."""
+    known = {entry.name for entry in catalog.load()} | {"none", "unknown"}
+    written = set()
+    for path in Path(readers.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.keyword) and node.arg == "catalog":
+                outcomes = [node.value.body, node.value.orelse] if isinstance(node.value, ast.IfExp) else [node.value]
+                written |= {each.value for each in outcomes if isinstance(each, ast.Constant)}
+    assert written <= known
+
+
 def test_what_is_not_known_is_explained() -> None:
     """An entry without DOI, licence or size says in its note what could not be verified."""
     unexplained = [
@@ -164,7 +177,7 @@ def test_entries_are_typed_and_frozen() -> None:
     assert str(entry.coverage) == "global, 2014-09-06 to now"
     assert str(catalog.entry("oco3-lite").coverage) == "-180..180 E, -52..52 N, 2019-08-06 to now"
     assert str(catalog.entry("natural-earth").coverage) == "global"
-    assert catalog.entry("etopo").access.files[0].size == 465_969_062
+    assert catalog.entry("carbon-monitor").access.files[0].name == "carbon_monitor_global.csv"
     with pytest.raises(FrozenInstanceError):
         entry.title = "other"  # type: ignore[misc]
     with pytest.raises(TypeError):

@@ -20,10 +20,10 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data import partial as partial_module
-from data.download import FRUITLESS_ATTEMPTS, PATIENCE_S, Line, RateLimit, download, read_text
 from data.errors import FileProblem, StoreProblem
-from data.partial import FetchStopped, Partial, Progress, Remote, safe_name
+from data.fetching import partial as partial_module
+from data.fetching.download import FRUITLESS_ATTEMPTS, PATIENCE_S, Line, RateLimit, download, read_text
+from data.fetching.partial import FetchStopped, Partial, Progress, Remote, safe_name
 from tests.data.archive_server import Archive, running_archive, serve, status
 
 CONTENT = random.Random(7).randbytes(300_000)
@@ -40,7 +40,7 @@ def archive():
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch) -> None:
     """What a broken connection keeps is a whole number of blocks; here blocks of 1000 bytes."""
-    monkeypatch.setattr("data.download.BLOCK", 1000)
+    monkeypatch.setattr("data.fetching.download.BLOCK", 1000)
 
 
 @pytest.fixture
@@ -291,7 +291,7 @@ def test_killed_process_is_continued(archive: Archive, line: Line, tmp_path: Pat
     url = archive.put("/a.nc", CONTENT, serve(stop_after=HALF, wait_for=hold))
     program = (
         "import sys, requests; from pathlib import Path\n"
-        "import data.download as d; from data.partial import Remote; d.BLOCK = 1000\n"
+        "import data.fetching.download as d; from data.fetching.partial import Remote; d.BLOCK = 1000\n"
         f"d.download(Remote({url!r}, 'a.nc'), Path(sys.argv[1]), d.Line(requests.Session(), d.RateLimit(100)))"
     )
     process = subprocess.Popen([sys.executable, "-c", program, str(tmp_path / "a.nc")], cwd=Path(__file__).parents[2])
@@ -387,7 +387,7 @@ def test_disk_that_fills_up_meanwhile(archive: Archive, line: Line, tmp_path: Pa
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("data.download.os.fsync", full)
+    monkeypatch.setattr("data.fetching.download.os.fsync", full)
     with pytest.raises(FetchStopped, match="No space is left"):
         download(Remote(archive.put("/a.nc", CONTENT), "a.nc"), tmp_path / "a.nc", line)
 
@@ -426,7 +426,7 @@ def test_every_attempt_counts_for_the_rate(archive: Archive, line: Line, tmp_pat
 def test_listing_with_retries_and_bounds(archive: Archive, line: Line, monkeypatch) -> None:
     url = archive.put("/list", b"hello", status(503), serve(stop_after=2))
     assert read_text(url, line, what="the list") == "hello"
-    monkeypatch.setattr("data.download.LISTING_BYTES", 3)
+    monkeypatch.setattr("data.fetching.download.LISTING_BYTES", 3)
     with pytest.raises(StoreProblem, match="endless text"):
         read_text(url, line, what="the list")
 

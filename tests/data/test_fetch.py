@@ -10,7 +10,9 @@ import json
 import os
 import random
 import tarfile
+import warnings
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -26,8 +28,8 @@ from dashboard.commands.data_fetch import fetch_command, list_command
 from data.catalog import Access, Catalog, CatalogFile, Coverage, Entry, load
 from data.errors import StoreProblem
 from data.fetch import carry_out, fetch, plan, read_box, read_day
-from data.partial import FetchStopped
-from data.providers import Endpoints, periods
+from data.fetching.partial import FetchStopped
+from data.fetching.providers import Endpoints, periods
 from tests.data.archive_server import Archive, running_archive, serve, status
 
 CONTENT = random.Random(3).randbytes(50_000)
@@ -447,7 +449,9 @@ def granule(url: str, **file_facts) -> dict:
         ],
         "DataGranule": {"ArchiveAndDistributionInformation": [{"Name": name} | file_facts]},
     }
-    return DataGranule({"meta": {"concept-id": "G1", "provider-id": "GES_DISC"}, "umm": umm}, cloud_hosted=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # earthaccess's own constructor uses what it deprecates
+        return DataGranule({"meta": {"concept-id": "G1", "provider-id": "GES_DISC"}, "umm": umm}, cloud_hosted=True)
 
 
 @pytest.fixture
@@ -603,6 +607,40 @@ def test_objects_of_a_bucket(bucket, tmp_path: Path) -> None:
     assert [file.status for file in again] == ["present", "present"]
 
 
+def test_a_real_client_of_amazon_s3(archive: Archive, tmp_path: Path, monkeypatch) -> None:
+    """s3fs itself, anonymous, against a server on this machine that speaks as much of S3 as is needed."""
+    import s3fs
+
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    archive.extra_headers = {"Last-Modified": "Wed, 01 Jul 2020 12:00:00 GMT"}
+    archive.put("/gcgrid/2019/07/M.20190708.A1.nc4", CONTENT)
+    empty = b'<?xml version="1.0"?><ListBucketResult><Name>gcgrid</Name><KeyCount>0</KeyCount></ListBucketResult>'
+    archive.put("/gcgrid", empty)
+    client = s3fs.S3FileSystem(anon=True, endpoint_url=archive.base, skip_instance_cache=True)
+    july = replace(JULY, paths=(JULY.paths[0].lstrip("/"),))
+    files = quick(
+        july,
+        tmp_path,
+        time=RECORD_2019,
+        start="2019-07-08",
+        end="2019-07-08",
+        endpoints=Endpoints(filesystem=lambda method: client),
+    )
+    assert [file.status for file in files] == ["fetched", "failed"]
+    assert files[0].path.read_bytes() == CONTENT
+    assert files[0].checksum == "md5:" + md5(CONTENT)
+    assert "There is no gcgrid/2019/07/M.20190708.I3.nc4" in files[1].message
+    assert all("authorization" not in seen.headers for seen in archive.seen)
+
+
+def test_clouds_are_asked_anonymously(monkeypatch) -> None:
+    asked = []
+    monkeypatch.setattr(fsspec, "filesystem", lambda protocol, **options: asked.append((protocol, options)))
+    Endpoints().filesystem("s3")
+    Endpoints().filesystem("gcs")
+    assert asked == [("s3", {"anon": True}), ("gcs", {"token": "anon"})]
+
+
 class BrokenBucket(fsspec.AbstractFileSystem):
     """A store whose connection breaks after each block until `patience` is used up."""
 
@@ -630,7 +668,7 @@ class BrokenBucket(fsspec.AbstractFileSystem):
     ],
 )
 def test_broken_bucket_is_resumed(tmp_path: Path, monkeypatch, facts: dict) -> None:
-    monkeypatch.setattr("data.cloud.BLOCK", 20_000)
+    monkeypatch.setattr("data.fetching.cloud.BLOCK", 20_000)
     store = BrokenBucket(CONTENT, facts, breaks=2)
     access = Access("gcs", paths=("/b/a.nc",))
     file = quick(access, tmp_path, endpoints=Endpoints(filesystem=lambda method: store))[0]

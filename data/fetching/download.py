@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from data.errors import StoreProblem
-from data.partial import FetchStopped, Partial, Progress, Remote, Report, disk_words, need_space, wrong_size
+from data.fetching.partial import FetchStopped, Partial, Progress, Remote, Report, disk_words, need_space, wrong_size
 
 if TYPE_CHECKING:
     import requests

@@ -1,7 +1,7 @@
 """Public cloud stores: objects copied from a bucket, or days cut out of a zarr store that is too large to copy.
 
-Both go through fsspec, anonymously. Objects are resumed and checked as web files are (`data.partial`); a cut becomes
-one netCDF file a day, so that a broken run goes on with the next day.
+Both go through fsspec, anonymously. Objects are resumed and checked as web files are (`data.fetching.partial`); a cut
+becomes one netCDF file a day, so that a broken run goes on with the next day.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data.download import Interrupted, Line, patiently
 from data.errors import StoreProblem
-from data.partial import FetchStopped, Partial, Progress, Remote, disk_words, need_space
-from data.providers import Wanted
+from data.fetching.download import Interrupted, Line, patiently
+from data.fetching.partial import FetchStopped, Partial, Progress, Remote, disk_words, need_space
+from data.fetching.providers import Wanted
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -59,7 +59,7 @@ def _object_sum(info: dict[str, Any], tag: str | None) -> str | None:
 
 
 def copy(remote: Remote, tag: str | None, target: Path, filesystem: AbstractFileSystem, line: Line) -> None:
-    """Copy a `described` object to `target`, resumed and checked; raises as `data.download.download` does."""
+    """Copy a `described` object to `target`, resumed and checked; raises as `data.fetching.download.download` does."""
     with disk_words(target):
         target.parent.mkdir(parents=True, exist_ok=True)
     partial = Partial(target)

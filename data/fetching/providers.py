@@ -2,7 +2,7 @@
 
 NASA's archives are searched through earthaccess, Zenodo through its records' JSON (which has sizes and md5 sums),
 Dataverse and Figshare through Pooch; web and cloud addresses are made from the catalogue's templates. The result is a
-list of `data.partial.Remote` and the session with which they are fetched.
+list of `data.fetching.partial.Remote` and the session with which they are fetched.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from data.catalog import Entry, Step
-from data.download import Line, read_text
 from data.errors import StoreProblem
-from data.partial import FetchStopped, Remote, safe_name
+from data.fetching.download import Line, read_text
+from data.fetching.partial import FetchStopped, Remote, safe_name
 
 if TYPE_CHECKING:
     import requests

@@ -10,7 +10,7 @@ import zlib
 from pathlib import Path
 
 from data.errors import FileProblem
-from data.partial import disk_words, need_space
+from data.fetching.partial import disk_words, need_space
 
 _ENDINGS = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar", ".zip")
 
