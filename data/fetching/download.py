@@ -106,7 +106,7 @@ def patiently(
             )
         if fruitless >= FRUITLESS_ATTEMPTS:
             break
-        line.report(Progress(name, reached(), None, f"{reason}; trying again in {delay:.0f} s"))
+        line.report(Progress(name, reached(), None, f"{reason}; trying again in {delay:g} s"))
         line.sleep(delay)
     raise StoreProblem(f"{host} does not deliver {name} ({reason}); fetch again later, what has come is kept.")
 
@@ -306,6 +306,8 @@ def _translated(error: requests.RequestException, remote: Remote) -> Exception:
     words = getattr(innermost, "strerror", None) or str(innermost).splitlines()[0][:120] or type(innermost).__name__
     if isinstance(error, kinds.SSLError):
         return StoreProblem(f"{remote.host} shows no certificate that we trust ({words}); check this machine's clock.")
+    if "IncompleteRead" in words:
+        words = "connection broken in the middle"
     passing = (kinds.ConnectionError, kinds.Timeout, kinds.ChunkedEncodingError, kinds.ContentDecodingError)
     if isinstance(error, passing):
         return Interrupted(words)

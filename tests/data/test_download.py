@@ -82,11 +82,14 @@ def test_dropped_connection_is_continued(
 ) -> None:
     drop = serve(stop_after=HALF, **validator)
     url = archive.put("/a.nc", CONTENT, drop, serve(stop_after=1000, **validator), serve(**validator))
+    messages: list[str] = []
+    line.report = lambda progress: messages.append(f"{progress.name}: {progress.message}")
     assert download(Remote(url, "a.nc"), tmp_path / "a.nc", line)
     assert (tmp_path / "a.nc").read_bytes() == CONTENT
     assert archive.ranges("/a.nc") == [None, f"bytes={HALF}-", f"bytes={HALF + 1000}-"]
     assert len(waits) == 2
     assert leftovers(tmp_path) == ["a.nc"]
+    assert "a.nc: connection broken in the middle; trying again in 0.5 s" in messages
 
 
 def test_without_anything_that_identifies_the_version_it_starts_over(
