@@ -139,22 +139,25 @@ def _longitude_bounds(centres: np.ndarray) -> np.ndarray:
 def canonical_grid(dataset: xr.Dataset) -> xr.Dataset:
     """Put a gridded dataset with dims among ``time, lev, lat, lon`` into canonical order.
 
-    Latitude ascending, longitude -180..180 ascending (a repeated meridian is dropped), dims transposed to
+    Latitude ascending, longitude -180..180 ascending (a repeated meridian is dropped), both float64 rounded to 1e-6
+    degree so that grids stored in single precision line up, dims transposed to
     ``time, lev, lat, lon``, cell bounds added. Lazy arrays stay lazy. Times are sorted; of duplicated times the last
     stays, missing ones (NaT) are dropped.
     """
     lon = wrap_longitude(np.asarray(dataset["lon"], dtype=np.float64))
     lon = np.round(lon, 6)
     lon[lon == 180.0] = -180.0
-    dataset = dataset.assign_coords(lon=("lon", lon))
+    lat = np.round(np.asarray(dataset["lat"], dtype=np.float64), 6)
+    dataset = dataset.assign_coords(lon=("lon", lon), lat=("lat", lat, dict(dataset["lat"].attrs)))
     _, first = np.unique(lon, return_index=True)  # sorted by longitude, a repeated meridian once
     if not np.array_equal(first, np.arange(lon.size)):
-        dataset = dataset.isel(lon=first)
-    steps = np.diff(dataset["lat"].to_numpy())
+        whole = np.array_equal(first, np.arange(first[0], first[0] + first.size))
+        dataset = dataset.isel(lon=slice(first[0], first[0] + first.size) if whole else first)
+    steps = np.diff(lat)
     if steps.size and (steps < 0).all():
         dataset = dataset.isel(lat=slice(None, None, -1))
     elif (steps <= 0).any():
-        dataset = dataset.isel(lat=np.unique(dataset["lat"].to_numpy(), return_index=True)[1])
+        dataset = dataset.isel(lat=np.unique(lat, return_index=True)[1])
     if "time" in dataset.dims:
         times = dataset["time"].to_numpy()
         keep = len(times) - 1 - np.unique(times[::-1], return_index=True)[1]  # in the order of their times

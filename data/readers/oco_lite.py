@@ -23,6 +23,7 @@ from data.readers.opening import pack
 from data.readers.periods import slug
 from data.readers.points import Column, soundings, times_from_ids
 from data.readers.probe import Probe
+from data.readers.simulated import is_simulated
 from data.readers.times import decode_times
 from data.readers.units import ppm_factor, to_ppm
 
@@ -137,12 +138,6 @@ def _scale(name: str, attrs: Attributes, instrument: str) -> str:
         if found:
             return found.group()
     return "X2007" if instrument in ("OCO-2", "OCO-3", "GOSAT") else "unknown"
-
-
-def is_simulated(attrs: Attributes) -> int:
-    """1 if the file says that it comes from the simulated world."""
-    stated = str(attrs.get("simulated", "0")).strip().lower()
-    return int(stated not in ("0", "", "false", "no") or "simulated" in str(attrs.get("title", "")).lower())
 
 
 def _labelled(dataset: xr.Dataset, collection: str, instrument: str, attrs: Attributes) -> tuple[str, str]:
