@@ -38,7 +38,7 @@ class Arrays:
     def _node(self, name: str) -> Any:
         if name not in self._open:
             node = self._nodes.get(name)
-            self._open[name] = node if hasattr(node, "shape") else None  # not a group
+            self._open[name] = node if hasattr(node, "shape") and not is_dimension_only(node) else None  # no group
         return self._open[name]
 
     def __contains__(self, name: str) -> bool:
@@ -138,6 +138,14 @@ class Attributes:
 
     def __contains__(self, key: str) -> bool:
         return self.get(key, None) is not None
+
+
+def is_dimension_only(node: Any) -> bool:
+    """True for the placeholder that netCDF-4 writes into HDF5 for a dimension without a variable of its name."""
+    if not getattr(node, "is_scale", False):
+        return False
+    name = plain(node.attrs.get("NAME", b""))
+    return isinstance(name, str) and name.startswith("This is a netCDF dimension but not a netCDF variable")
 
 
 def plain(value: Any) -> Any:

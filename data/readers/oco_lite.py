@@ -113,19 +113,14 @@ def _version(path: Path, attrs: Attributes, instrument: str) -> str:
     subset = re.search(r"Lite_(?:FP|SIF)[._](\d+(?:\.\d+)?r)", str(attrs.get("history", "")))
     if stated or subset:
         return stated.group() if stated else subset.group(1)  # type: ignore[union-attr]
-    build = None
-    for text in (
-        path.name,
-        str(attrs.get("input_file", "")),
-        str(attrs.get("CollectionLabel", "")),
-        str(attrs.get("BuildId", "")),
-    ):
-        build = build or re.search(r"_?B(\d{1,2})[._]?(\d)[\d.]*", text)
-    if build:
-        major, minor = int(build.group(1)), build.group(2)
-        # OCO-2 build 10.2 and ACOS build 9.2 are published as collections 10r and 9r
-        whole = minor == "0" or (instrument == "OCO-2" and major == 10) or major < 10
-        return f"{major}r" if whole else f"{major}.{minor}r"
+    for text in (path.name, *(str(attrs.get(key, "")) for key in ("input_file", "CollectionLabel", "BuildId"))):
+        build = re.search(r"(?:^|_)B(\d{4,5})(?!\d)|(?:^|_)B(\d{1,2})\.(\d)", text)  # B11210Ar, B9213A, B11.2.10
+        if build:
+            digits = build.group(1) or f"{build.group(2)}{build.group(3)}00"
+            major, minor = int(digits[:-3]), digits[-3]
+            # OCO-2 build 10.2 and ACOS build 9.2 are published as collections 10r and 9r
+            whole = minor == "0" or (instrument == "OCO-2" and major == 10) or major < 10
+            return f"{major}r" if whole else f"{major}.{minor}r"
     return str(attrs.get("product_version", attrs.get("version", "unknown")))
 
 

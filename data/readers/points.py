@@ -150,6 +150,9 @@ def unique_ids(ids: np.ndarray) -> np.ndarray:
 
 def _repeated(*keys: np.ndarray) -> np.ndarray:
     """True for each row that equals an earlier one in all keys."""
+    first = np.sort(keys[0])
+    if not (first[1:] == first[:-1]).any():
+        return np.zeros(first.size, dtype=bool)
     import pandas as pd
 
     return pd.DataFrame({str(k): key for k, key in enumerate(keys)}).duplicated().to_numpy()

@@ -207,11 +207,13 @@ def _hdf5_attributes(path: Path) -> dict[str, dict[str, object]]:
 def _hdf5_variables(path: Path) -> dict[str, Variable]:
     import h5py
 
+    from data.readers.arrays import is_dimension_only
+
     found: dict[str, Variable] = {}
     attributes = cache(partial(_hdf5_attributes, path))  # thousands of attributes take longer to read than all the rest
 
     def visit(name: str, node: object) -> None:
-        if isinstance(node, h5py.Dataset):
+        if isinstance(node, h5py.Dataset) and not is_dimension_only(node):
             dims: list[str] = []
             for axis in range(node.ndim):
                 try:
@@ -233,6 +235,7 @@ def _netcdf3_variables(path: Path) -> dict[str, Variable]:
     import netCDF4
 
     try:
+        _check_netcdf3_length(path)
         with netCDF4.Dataset(path) as file:
             return {
                 name: Variable(
@@ -242,6 +245,20 @@ def _netcdf3_variables(path: Path) -> dict[str, Variable]:
             }
     except _DAMAGED as error:
         raise _truncated(path, error) from None
+
+
+def _check_netcdf3_length(path: Path) -> None:
+    """OSError for a file shorter than its header says: the netCDF library would give zeros for what is not there."""
+    from data.readers.netcdf_classic import data_end
+
+    with open(path, "rb") as stream:
+        try:
+            end = data_end(stream)
+        except (ValueError, KeyError, IndexError) as error:
+            raise OSError(f"a damaged header: {error}") from error
+    size = path.stat().st_size
+    if size < end:
+        raise OSError(f"{size:,} of {end:,} bytes")
 
 
 def _zarr_variables(path: Path) -> dict[str, Variable]:
