@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta, timezone
+from itertools import pairwise
 from pathlib import Path
 
 import fsspec
@@ -113,7 +114,7 @@ def test_steps_in_any_order_and_replaced(tmp_path: Path):
         cube.write(times[step], {"xco2": values[step]})
         versions.append(cube.version)
     cube.write(times[5], {"xco2": values[5]})
-    assert all(later > earlier for earlier, later in zip(versions, versions[1:], strict=False))
+    assert all(later > earlier for earlier, later in pairwise(versions))
     np.testing.assert_array_equal(cube.times, times)
     for _ in range(2):
         np.testing.assert_allclose(cube.series("xco2", 2, 2), values[:, 18, 36], atol=2e-5)

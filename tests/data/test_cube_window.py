@@ -72,7 +72,7 @@ def pixel_edges(view: View) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndar
 @example(view=View(-HALF_ROUND, HALF_ROUND, -HALF_ROUND, HALF_ROUND, 200, 200, "mercator"), name="globe")
 @example(view=View(-HALF_ROUND, HALF_ROUND, 0.9 * HALF_ROUND, 1.1 * HALF_ROUND, 200, 100, "mercator"), name="odd")
 def test_no_cell_is_displaced(cubes: dict[str, Cube], view: View, name: str):
-    """What a pixel shows lies within it, so at most half a pixel from its centre; or it is the cell that holds its centre."""
+    """A pixel shows a place within it, so at most half a pixel off; or it shows the cell that holds its centre."""
     cube = cubes[name]
     grid = cube.grid
     x, x_centre, y, y_centre = pixel_edges(view)
