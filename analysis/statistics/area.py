@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from data.canonical import cell_bounds
-from data.cube_grid import EARTH_RADIUS_KM
+
+EARTH_RADIUS_KM = 6371.0072
+"""Radius of the sphere with the Earth's surface area (authalic radius of WGS84); cubes use the same."""
 
 LIMIT_CELLS = 100_000
 """Cells that suffice for colour limits: the 2nd percentile of so many is good to a twentieth of a percentile."""

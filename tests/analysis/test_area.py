@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from analysis.statistics.area import (
+    EARTH_RADIUS_KM,
     cell_areas,
     histogram,
     robust_limits,
@@ -16,7 +17,7 @@ from analysis.statistics.area import (
     weighted_quantiles,
     zonal_mean,
 )
-from data.cube_grid import EARTH_RADIUS_KM, Grid
+from data.cube import Grid
 
 EARTH_KM2 = 510_065_622  # of the WGS84 ellipsoid
 
