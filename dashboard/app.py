@@ -11,7 +11,7 @@ import panel_material_ui as pmui
 from panel.custom import JSComponent
 from panel_material_ui.template.base import Meta
 
-from dashboard import downloads
+from dashboard.about import about, download_buttons
 from dashboard.background import Build
 from dashboard.explore import POLL_MS, ExplorePage
 from dashboard.library import Library
@@ -21,9 +21,24 @@ from dashboard.server import data_patterns
 log = logging.getLogger(__name__)
 
 THEME = {
-    "light": {"palette": {"primary": {"main": "#0b6e8f"}, "secondary": {"main": "#e09f1f"}, "background": {"default": "#f3f6f8", "paper": "#ffffff"}}},
-    "dark": {"palette": {"primary": {"main": "#4fb3d1"}, "secondary": {"main": "#f0b94a"}, "background": {"default": "#0d141b", "paper": "#121a22"}}},
+    "light": {
+        "palette": {
+            "primary": {"main": "#0b6e8f"},
+            "secondary": {"main": "#e09f1f"},
+            "background": {"default": "#f3f6f8", "paper": "#ffffff"},
+        }
+    },
+    "dark": {
+        "palette": {
+            "primary": {"main": "#4fb3d1"},
+            "secondary": {"main": "#f0b94a"},
+            "background": {"default": "#0d141b", "paper": "#121a22"},
+        }
+    },
 }
+
+NARROW_PIXELS = 900
+"""Below this width the controls are a drawer that starts closed, and the views stand below one another."""
 
 _GRID = """
 .scroll-button { display: none; }
@@ -51,7 +66,7 @@ body { overflow-x: hidden; }
 _SUMMARY = ":host { width: 100%; margin: 0; } p, div { margin: 0; font-size: 13px; line-height: 1.4; }"
 
 
-class TimeBar(JSComponent):  # type: ignore[misc]
+class TimeBar(JSComponent):
     """Step, play, slider and month label; the browser half of the map owns the step."""
 
     _esm = STATIC / "timebar.js"
@@ -67,14 +82,23 @@ def explore_page(library: Library, build: Build | None) -> pmui.Page:
     """One session's Explore page."""
     query = pn.state.location.search.lstrip("?") if pn.state.location else ""
     view = ExplorePage(library, query)
-    notice = pmui.Alert(view.messages[0] if view.messages else "", severity="info", closeable=True, visible=bool(view.messages), margin=0,
-                        sizing_mode="stretch_width")
+    notice = pmui.Alert(
+        view.messages[0] if view.messages else "",
+        severity="info",
+        closeable=True,
+        visible=bool(view.messages),
+        margin=0,
+        sizing_mode="stretch_width",
+    )
     progress = pmui.LinearProgress(value=0, sizing_mode="stretch_width", visible=False, margin=(2, 0))
     progress_text = pmui.Typography("", variant="caption", visible=False, margin=0)
     summary = pmui.Typography("", margin=0, sizing_mode="stretch_width", stylesheets=[_SUMMARY])
     empty = pmui.Alert(
         "There is no data set to show yet. Bring your own with `carbonweather data import PATH`, or build the demo with `carbonweather demo`.",
-        severity="warning", visible=view.cube is None, margin=0, sizing_mode="stretch_width",
+        severity="warning",
+        visible=view.cube is None,
+        margin=0,
+        sizing_mode="stretch_width",
     )
 
     def message(sentence: str) -> None:
@@ -106,8 +130,12 @@ def explore_page(library: Library, build: Build | None) -> pmui.Page:
         TimeBar(sizing_mode="stretch_width", margin=0),
         summary,
         pn.Column(
-            bokeh_pane(figures.series_figure), bokeh_pane(figures.hovmoller_figure), bokeh_pane(figures.zonal_figure),
-            bokeh_pane(figures.histogram_figure), stylesheets=[_VIEWS], margin=0,
+            bokeh_pane(figures.series_figure),
+            bokeh_pane(figures.hovmoller_figure),
+            bokeh_pane(figures.zonal_figure),
+            bokeh_pane(figures.histogram_figure),
+            stylesheets=[_VIEWS],
+            margin=0,
         ),
         stylesheets=[_GRID],
         margin=0,
@@ -117,7 +145,7 @@ def explore_page(library: Library, build: Build | None) -> pmui.Page:
     sidebar = [
         controls.cube,
         controls.variable,
-        downloads.about(view),
+        about(view),
         pmui.Divider(**wide),
         controls.layers,
         controls.region_group,
@@ -130,17 +158,25 @@ def explore_page(library: Library, build: Build | None) -> pmui.Page:
         pn.Row(controls.low, controls.high, **wide),
         controls.goto,
         pmui.Divider(**wide),
-        downloads.buttons(view),
+        *download_buttons(),
     ]
     page = pmui.Page(
         title="Carbon Weather",
         main=[main],
         sidebar=sidebar,
         sidebar_width=290,
+        sidebar_open="Mobi" not in pn.state.headers.get("User-Agent", ""),
         theme_config=THEME,
         busy_indicator=None,
         meta=Meta(name="Carbon Weather", title="Carbon Weather", description="Maps, series and trends of column CO2"),
     )
+    controls.goto.param.watch(lambda event: event.new and view.go_to(event.new), "value")
+
+    def screen(width: int) -> None:
+        if width < NARROW_PIXELS:
+            page.sidebar_open = False
+
+    view.on_screen = screen
     page.param.watch(lambda event: view.set_dark(bool(event.new)), "dark_theme")
 
     def poll() -> None:
@@ -161,7 +197,9 @@ def application(library: Library, build: Build | None) -> dict[str, Any]:
     return {"/": lambda: explore_page(library, build)}
 
 
-def serve(root: Path, *, port: int, address: str, origins: list[str], build: Build | None = None, show: bool = False) -> None:
+def serve(
+    root: Path, *, port: int, address: str, origins: list[str], build: Build | None = None, show: bool = False
+) -> None:
     """Run the dashboard until interrupted.
 
     Parameters

@@ -37,7 +37,11 @@ class Build:
         self._status = BuildStatus(f"{title}: starting", 0.0, True)
         self._failures: list[str] = []
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "dashboard", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
+            [sys.executable, "-m", "dashboard", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
         )
         self._reader = threading.Thread(target=self._read, name="build", daemon=True)
         self._reader.start()
@@ -76,11 +80,19 @@ class Build:
                 self._failures.append(str(word.get("message", "")))
             if "total" in word:
                 done, total = float(word.get("done", 0)), max(1.0, float(word["total"]))
-                self._tell(BuildStatus(f"{self.title}: {word.get('label', '')} ({done:.0f} of {total:.0f})", done / total, True))
+                self._tell(
+                    BuildStatus(
+                        f"{self.title}: {word.get('label', '')} ({done:.0f} of {total:.0f})", done / total, True
+                    )
+                )
         code = self._process.wait()
         drain.join(timeout=5)
         if code == 0 or (self._failures and code == 1):
-            note = f"{self.title}: {len(self._failures)} files were not understood; `carbonweather data import` names them." if self._failures else ""
+            note = (
+                f"{self.title}: {len(self._failures)} files were not understood; `carbonweather data import` names them."
+                if self._failures
+                else ""
+            )
             self._tell(BuildStatus(note, 1.0, False))
         else:
             reason = errors[-1].strip() if errors else f"it ended with code {code}"

@@ -16,7 +16,7 @@ LIMIT_LABELS = {"In view": "auto", "All times": "all", "Manual": "manual"}
 LAYER_LABELS = {
     "Coastlines": "coastlines",
     "Borders": "borders",
-    "TCCON sites": "tccon",
+    "Ground sites (TCCON)": "tccon",
     "Cities": "cities",
     "Power plants": "plants",
     "Soundings of the month": "soundings",
@@ -41,9 +41,13 @@ class Controls:
         self._binding = False
         wide = {"sizing_mode": "stretch_width", "size": "small", "margin": (4, 8)}
         self.cube = pmui.Select(label="Data set", options=_by_title(titles), value=state.cube, **wide)
-        self.variable = pmui.Select(label="Quantity", options=[state.variable] if state.variable else [], value=state.variable, **wide)
+        self.variable = pmui.Select(
+            label="Quantity", options=[state.variable] if state.variable else [], value=state.variable, **wide
+        )
         self.compare = pmui.Select(label="Compare", options=COMPARE_LABELS, value=state.compare, **wide)
-        self.compare_cube = pmui.Select(label="With data set", options={"the same": "", **_by_title(titles)}, value=state.compare_cube, **wide)
+        self.compare_cube = pmui.Select(
+            label="With data set", options={"the same": "", **_by_title(titles)}, value=state.compare_cube, **wide
+        )
         self.compare_time = pmui.Select(label="With time", options={"the same": ""}, value="", **wide)
         self.palette = pmui.Select(
             label="Colours", options=[*palettes("sequential"), *palettes("diverging")], value=state.palette, **wide
@@ -53,7 +57,9 @@ class Controls:
         self.high = pmui.FloatInput(label="To", value=state.high, **wide)
         self.layers = pmui.CheckBoxGroup(label="", options=LAYER_LABELS, value=list(state.layers), margin=(0, 8))
         self.projection = pmui.Select(label="Projection", options=PROJECTION_LABELS, value=state.projection, **wide)
-        self.region_group = pmui.Select(label="Region group", options=list(self._groups), value=next(iter(self._groups), None), **wide)
+        self.region_group = pmui.Select(
+            label="Region group", options=list(self._groups), value=next(iter(self._groups), None), **wide
+        )
         self.region = pmui.Select(label="Region", options=[NO_REGION], value=NO_REGION, **wide)
         self.goto = pmui.TextInput(label="Go to (latitude, longitude)", placeholder="39.9, 116.4", **wide)
         self._bind()
@@ -138,7 +144,11 @@ class Controls:
             _set_options(self.cube, _by_title(titles), self.state.cube)
             _set_options(self.compare_cube, {"the same": "", **_by_title(titles)}, self.state.compare_cube)
             _set_options(self.variable, {label: name for name, label in variables.items()}, self.state.variable)
-            _set_options(self.compare_time, {"the same": "", **{label: label for label in reversed(compare_times)}}, self.state.compare_time)
+            _set_options(
+                self.compare_time,
+                {"the same": "", **{label: label for label in reversed(compare_times)}},
+                self.state.compare_time,
+            )
         finally:
             self._binding = False
 

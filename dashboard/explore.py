@@ -20,22 +20,26 @@ from bokeh.models import LinearColorMapper
 from analysis.errors import AnalysisError
 from analysis.statistics.trends import SeriesFit, fit_series
 from dashboard.controls import Controls
+from dashboard.ground_sites import SITE_AT_POINT_DEG, nearest_site, site_markers, site_series
 from dashboard.library import Library, cube_choice, time_labels
 from dashboard.linked import LinkedViews, hovmoller, milliseconds
 from dashboard.map_view import FetchedMap
 from dashboard.regions import named_region, region_exists, region_names, region_rings, region_title
+from dashboard.shown import Shown
 from dashboard.state import ViewState, home_view, polygon_text
-from data.cube import Cube, RegionSeries, View
+from dashboard.wording import fit_sentence, place_text, region_sentence, time_text
+from data.cube import Cube, RegionCancelled, RegionSeries
 from data.errors import DataError
-from data.palettes import palette, palettes
+from data.palettes import palette
 
 log = logging.getLogger(__name__)
 
 POLL_MS = 2000
 """How often a session looks for new months or data sets."""
+SNAP_SHARE = 0.008
+"""A click this near to a ground site, as a share of the map's width, means the site."""
 FIRST_ESTIMATE_CELLS = 20_000
 """A region is first averaged on the finest pyramid level with at most this many cells in its box: under 100 ms."""
-DIFFERENCE_PALETTE = "RdBu_r"
 
 _WORK = ThreadPoolExecutor(max_workers=3, thread_name_prefix="explore")
 
@@ -50,7 +54,18 @@ class VisibleWindow:
     mean: float
 
 
-class ExplorePage:
+@dataclass(frozen=True)
+class PointSeries:
+    """What one cell has to say: its values, their fit, the ground site there (times, values) if any, and a sentence."""
+
+    times: np.ndarray
+    values: np.ndarray
+    fit: SeriesFit | None
+    site: tuple[np.ndarray, np.ndarray] | None
+    sentence: str
+
+
+class ExplorePage(Shown):
     """One session's Explore page.
 
     Parameters
@@ -60,17 +75,17 @@ class ExplorePage:
     """
 
     def __init__(self, library: Library, query: str = "") -> None:
-        self.library = library
-        self.state = ViewState()
+        super().__init__(library, ViewState())
         self.doc = pn.state.curdoc
         self.messages: list[str] = self.state.apply_query(query, library.choices(), region_exists)
         mapper = LinearColorMapper(palette=["#000000"], low=0.0, high=1.0)
         self.linked = LinkedViews()
-        self.map = FetchedMap(self.linked.browser_models, mapper)
+        self.map = FetchedMap(self.linked.browser_models, mapper, site_markers(library))
         self.controls = Controls(self.state, self._titles(), region_names())
         self.on_message: Callable[[str], None] = lambda sentence: None
         self.on_summary: Callable[[str, str], None] = lambda point, region: None
         self.on_shown: Callable[[], None] = lambda: None
+        self.on_screen: Callable[[int], None] = lambda width: None
         self.fit: SeriesFit | None = None
         self.region_series: RegionSeries | None = None
         self.dark = False
@@ -92,95 +107,28 @@ class ExplorePage:
 
     # -- what is shown -----------------------------------------------------------------------------------------------
 
-    @property
-    def cube(self) -> Cube | None:
-        """The cube on the map."""
-        return self.library.cube(self.state.cube)
-
-    @property
-    def other_cube(self) -> Cube | None:
-        """The cube compared with."""
-        return self.library.cube(self.state.compare_cube or self.state.cube)
-
-    def step_of(self, cube: Cube, label: str) -> int:
-        """Index of a time label; the nearest step of another cube, the last one where there is none."""
-        labels = time_labels(cube)
-        if label in labels:
-            return labels.index(label)
-        try:
-            wanted = np.datetime64(label, "m")
-        except ValueError:
-            return len(labels) - 1
-        if np.isnat(wanted):
-            return len(labels) - 1
-        known = np.array(labels, dtype="datetime64[m]")
-        return int(np.argmin(np.abs((known - wanted).astype(np.int64))))
-
-    @property
-    def step(self) -> int:
-        """Step on the map."""
-        cube = self.cube
-        return 0 if cube is None else self.step_of(cube, self.state.time)
-
-    @property
-    def other(self) -> tuple[Cube, str, int] | None:
-        """Cube, variable and step of the second map, where one is shown."""
-        cube = self.other_cube
-        if self.state.compare == "off" or cube is None:
-            return None
-        variable = self.state.variable if self.state.variable in cube.variables else next(iter(cube_choice("", cube).variables))
-        return cube, variable, self.step_of(cube, self.state.compare_time or self.state.time)
-
     def limits(self) -> tuple[float, float]:
-        """Colour limits in the variable's units."""
-        state, cube = self.state, self.cube
-        if state.limits == "manual" and state.low < state.high:
-            return state.low, state.high
-        if cube is None:
-            return 0.0, 1.0
-        if self._window is not None and self._window.key == self._picture_key() and state.limits == "auto":
-            low, high = self._window.low, self._window.high
-        elif state.limits == "all" and state.compare != "difference":
-            low, high = cube.limits(state.variable)
-        else:
-            low, high = self._estimated_limits(cube)
-        if state.compare == "difference":
-            high = max(abs(low), abs(high))
-            low = -high
-        return _rounded_limits(low, high)
+        """Colour limits in the variable's units; where automatic, those of the visible pixels as the browser reported them."""
+        reported = self._window is not None and self._window.key == self._picture_key()
+        return self.colour_limits(
+            (self._window.low, self._window.high) if self._window is not None and reported else None
+        )
 
     def _picture_key(self) -> tuple[str, ...]:
         state = self.state
         return state.cube, state.variable, state.compare if state.compare == "difference" else "", state.compare_cube
 
-    def _estimated_limits(self, cube: Cube) -> tuple[float, float]:
-        """Robust limits of what is about to be visible, from a thumbnail."""
-        state = self.state
-        half = 0.5 * state.span
-        view = View(x0=state.lon - half, x1=state.lon + half, y0=max(-90.0, state.lat - half / 2), y1=min(90.0, state.lat + half / 2),
-                    width=160, height=80, projection="lonlat")
-        values = cube.decode(state.variable, cube.window(state.variable, self.step, view))
-        if state.compare == "difference" and (other := self.other) is not None:
-            values = values - other[0].decode(other[1], other[0].window(other[1], other[2], view))
-        values = values[np.isfinite(values)]
-        if values.size == 0:
-            return cube.limits(state.variable)
-        low, high = np.percentile(values, [2, 98])
-        return float(low), float(high)
-
     def spec(self) -> dict[str, Any]:
         """All that the browser half needs; see static/explore.js."""
         state, cube = self.state, self.cube
-        diverging = state.compare == "difference"
         low, high = self.limits()
-        name = DIFFERENCE_PALETTE if diverging and state.palette not in palettes("diverging") else state.palette
         spec: dict[str, Any] = {
             "seq": self._seq,
             "goto": self._goto,
             "projection": state.projection,
             "at": [state.lon, state.lat, state.span],
             "home": list(home_view(None if cube is None else cube_choice(state.cube, cube))),
-            "palette": palette(name),
+            "palette": palette(self.palette_name),
             "low": low,
             "high": high,
             "layers": list(state.layers),
@@ -210,7 +158,13 @@ class ExplorePage:
             "hovmoller_columns": self._columns,
         }
         if (other := self.other) is not None:
-            spec["other"] = {"cube": state.compare_cube or state.cube, "variable": other[1], "step": other[2], "version": other[0].version}
+            spec["second"] = f"{other[0].title} · {time_text(time_labels(other[0])[other[2]])}"
+            spec["other"] = {
+                "cube": state.compare_cube or state.cube,
+                "variable": other[1],
+                "step": other[2],
+                "version": other[0].version,
+            }
         if "xco2_std" in cube.variables and state.variable != "xco2_std":
             threshold = float(cube.limits("xco2_std")[0] + 0.6 * np.diff(cube.limits("xco2_std"))[0])
             spec["std"] = {"cube": state.cube, "variable": "xco2_std", "version": cube.version, "threshold": threshold}
@@ -254,7 +208,9 @@ class ExplorePage:
             state.param.update(variable=variable, time=time)
             if changed:
                 lon, lat, span = home_view(choice)
-                state.param.update(lon=lon, lat=lat, span=span, limits="auto" if state.limits == "manual" else state.limits)
+                state.param.update(
+                    lon=lon, lat=lat, span=span, limits="auto" if state.limits == "manual" else state.limits
+                )
                 self._goto += 1
                 self._seq += 1
         finally:
@@ -270,16 +226,15 @@ class ExplorePage:
 
     def _offer(self) -> None:
         cube, other = self.cube, self.other_cube
-        variables = {} if cube is None else {name: cube.variables[name].long_name for name in cube_choice("", cube).variables}
+        variables = (
+            {} if cube is None else {name: cube.variables[name].long_name for name in cube_choice("", cube).variables}
+        )
         self.controls.offer(self._titles(), variables, () if other is None else time_labels(other))
 
     def _push(self) -> None:
         spec = self.spec()
-        state = self.state
         units = spec.get("units", "")
-        other = self.other
-        second = "" if other is None else f"{other[0].title} · {time_labels(other[0])[other[2]]}"
-        self.map.describe(second_title=second, bar_title=units, dark=self.dark)
+        self.map.describe(second_title=spec.get("second", ""), bar_title=units, dark=self.dark)
         self.linked.describe(units=units, series_title=self._series_title(), dark=self.dark)
         self.map.show(spec)
         self.on_shown()
@@ -291,6 +246,21 @@ class ExplorePage:
         if self.state.region:
             parts.append(region_title(self.state.region))
         return " · ".join(parts) or "Series: click the map, or choose a region"
+
+    def go_to(self, text: str) -> bool:
+        """Centre the map on 'latitude, longitude' and select that point; False with a message if it is no place."""
+        parts = text.replace(";", ",").split(",")
+        try:
+            lat, lon = (float(part) for part in parts)
+        except ValueError:
+            lat = lon = float("nan")
+        if not (-90 <= lat <= 90 and -360 <= lon <= 360):
+            self.on_message(f"'{text[:40]}' is not a latitude and a longitude, such as 39.9, 116.4.")
+            return False
+        lon = (lon + 180.0) % 360.0 - 180.0
+        self._goto += 1
+        self.state.param.update(lon=lon, lat=lat, span=min(self.state.span, 20.0), point=(lon, lat))
+        return True
 
     def set_dark(self, dark: bool) -> None:
         """Follow the page's theme."""
@@ -333,13 +303,17 @@ class ExplorePage:
                     self._summarise_step()
                     self._push()
         elif kind == "pick":
-            state.point = (float(event["lon"]), float(event["lat"]))
+            lon, lat = float(event["lon"]), float(event["lat"])
+            site = nearest_site(self.library, lon, lat, SNAP_SHARE * state.span) if "tccon" in state.layers else None
+            state.point = (lon, lat) if site is None else (site.lon, site.lat)
         elif kind == "shape":
             ring = [(float(lon), float(lat)) for lon, lat in event["ring"]]
             if len(ring) >= 3:
                 state.region = polygon_text(ring)
         elif kind == "window":
-            self._window = VisibleWindow(self._picture_key(), float(event["low"]), float(event["high"]), float(event["mean"]))
+            self._window = VisibleWindow(
+                self._picture_key(), float(event["low"]), float(event["high"]), float(event["mean"])
+            )
             if state.limits == "auto":
                 self._push()
         elif kind == "pop":
@@ -358,6 +332,8 @@ class ExplorePage:
             self._push()
             for sentence in repairs:
                 self.on_message(sentence)
+        elif kind == "screen":
+            self.on_screen(int(event.get("width", 0)))
         elif kind == "error":
             self.on_message(str(event.get("sentence", ""))[:300])
 
@@ -368,26 +344,32 @@ class ExplorePage:
         self.fit = None
         if cube is None or state.point is None:
             self.linked.clear_point()
+            self.linked.show_site(np.array([], dtype="datetime64[ns]"), np.array([]))
             self._summarise(0, "")
             return
         lon, lat = state.point
         variable, asked = state.variable, (state.point, state.variable, state.cube)
 
-        def work() -> tuple[np.ndarray, np.ndarray, SeriesFit | None, str]:
-            values = cube.series(variable, lon, lat)
-            times = cube.times
+        def work() -> PointSeries:
+            values, times = cube.series(variable, lon, lat), cube.times
+            site = nearest_site(self.library, lon, lat, SITE_AT_POINT_DEG)
+            seen = None if site is None else site_series(self.library, site)
+            place = place_text(lon, lat) if site is None else f"{site.network} {site.name}, {place_text(lon, lat)}"
             try:
                 fit = fit_series(times, values)
-                return times, values, fit, fit_sentence(fit, cube.variables[variable].units)
+                return PointSeries(
+                    times, values, fit, seen, f"{place}: {fit_sentence(fit, cube.variables[variable].units)}"
+                )
             except AnalysisError as error:
-                return times, values, None, str(error)
+                return PointSeries(times, values, None, seen, f"{place}: {error}")
 
-        def show(result: tuple[np.ndarray, np.ndarray, SeriesFit | None, str]) -> None:
+        def show(result: PointSeries) -> None:
             if asked != (self.state.point, self.state.variable, self.state.cube):
                 return
-            times, values, self.fit, sentence = result
-            self.linked.show_point(self.fit, times, values)
-            self._summarise(0, f"{place_text(lon, lat)}: {sentence}")
+            self.fit = result.fit
+            self.linked.show_point(result.fit, result.times, result.values)
+            self.linked.show_site(*(result.site or (np.array([], dtype="datetime64[ns]"), np.array([]))))
+            self._summarise(0, result.sentence)
 
         self._later(work, show)
 
@@ -439,6 +421,8 @@ class ExplorePage:
         def run() -> None:
             try:
                 result = work()
+            except RegionCancelled:
+                return  # another region was chosen meanwhile
             except DataError as error:
                 sentence = str(error)
                 self._schedule(lambda: self.on_message(sentence))
@@ -462,17 +446,6 @@ def _log_failure(future: Any) -> None:
         log.error("work for a page failed", exc_info=error)
 
 
-def _rounded_limits(low: float, high: float) -> tuple[float, float]:
-    """Limits rounded outwards to about a hundredth of their distance; never equal."""
-    if not (np.isfinite(low) and np.isfinite(high)):
-        return 0.0, 1.0
-    if high <= low:
-        pad = abs(low) * 0.01 or 1.0
-        low, high = low - pad, high + pad
-    unit = 10.0 ** np.floor(np.log10((high - low) / 20.0))
-    return float(np.round(np.floor(low / unit) * unit, 12)), float(np.round(np.ceil(high / unit) * unit, 12))
-
-
 def _digits(low: float, high: float) -> int:
     """Decimals that show a two-hundredth of the colour scale."""
     return int(np.clip(np.ceil(-np.log10((high - low) / 200.0)), 0, 9))
@@ -485,25 +458,3 @@ def _estimate_level(cube: Cube, bounds: tuple[float, float, float, float]) -> in
     while cells > FIRST_ESTIMATE_CELLS and level < cube.levels - 1:
         cells, level = cells / 4.0, level + 1
     return level
-
-
-def place_text(lon: float, lat: float) -> str:
-    """'39.90°N 116.40°E'."""
-    return f"{abs(lat):.2f}°{'S' if lat < 0 else 'N'} {abs(lon):.2f}°{'W' if lon < 0 else 'E'}"
-
-
-_MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December")
-
-
-def fit_sentence(fit: SeriesFit, units: str) -> str:
-    """Growth and seasonal cycle of a fit, in words."""
-    growth = f"{fit.growth_ppm_per_year:+.2f} ± {fit.growth_standard_error:.2f} {units}/yr"
-    return f"growth {growth}, seasonal cycle {fit.amplitude:.1f} {units}, highest in {_MONTHS[fit.month_of_maximum - 1]}"
-
-
-def region_sentence(series: Any, step: int, units: str) -> str:
-    """Mean, spread and area of a region at one step, in words."""
-    step = min(step, len(series.mean) - 1)
-    if step < 0 or not np.isfinite(series.mean[step]):
-        return "no data at this time"
-    return f"mean {series.mean[step]:.2f} {units}, spread {series.std[step]:.2f}, {series.area_km2 / 1e6:.2f} million km²"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,8 +17,10 @@ from dashboard.state import CubeChoice, is_monthly, time_label
 from data.cube import Cube
 from data.errors import DataError
 from data.home import cubes_dir, sites_dir, soundings_dir
-from data.sites import SiteStore
-from data.soundings import SoundingArchive
+
+if TYPE_CHECKING:
+    from data.sites import SiteStore
+    from data.soundings import SoundingArchive
 
 LISTING_SECONDS = 1.0
 """How long a listing of the data folder is believed; a new month shows after this at the latest."""
@@ -77,6 +80,8 @@ class Library:
     @property
     def archive(self) -> SoundingArchive:
         """The sounding archive (perhaps empty)."""
+        from data.soundings import SoundingArchive
+
         with self._lock:
             if self._archive is None:
                 self._archive = SoundingArchive(soundings_dir(self.root))
@@ -85,6 +90,8 @@ class Library:
     @property
     def sites(self) -> SiteStore:
         """Series of ground sites (perhaps none)."""
+        from data.sites import SiteStore
+
         with self._lock:
             if self._sites is None:
                 self._sites = SiteStore(sites_dir(self.root))

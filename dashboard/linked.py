@@ -113,12 +113,15 @@ class LinkedViews:
     def __init__(self) -> None:
         self.hovmoller_mapper = LinearColorMapper(palette=["#000000"], low=0.0, high=1.0, nan_color="rgba(0,0,0,0)")
         self.values = ColumnDataSource({"time": [], "value": [], "fitted": [], "trend": []})
+        self.site = ColumnDataSource({"time": [], "value": []})
         self.region = ColumnDataSource({"time": [], "mean": []})
         self.band = ColumnDataSource({"time": [], "edge": []})
         self.picture = ColumnDataSource({"image": [], "x": [], "y": [], "dw": [], "dh": [], "lat": []})
         self.zonal = ColumnDataSource({"x": [], "y": []})
         self.histogram = ColumnDataSource({"left": [], "right": [], "top": [], "colour": []})
-        self.series_cursor = Span(dimension="height", location=0, line_color="#7a8b99", line_width=1, line_dash="dashed")
+        self.series_cursor = Span(
+            dimension="height", location=0, line_color="#7a8b99", line_width=1, line_dash="dashed"
+        )
         self.hovmoller_cursor = Span(dimension="height", location=0, line_color="#ffffff", line_width=2)
         self.series_figure = self._series()
         self.hovmoller_figure = self._hovmoller()
@@ -153,6 +156,11 @@ class LinkedViews:
         self.values.data = {"time": [], "value": [], "fitted": [], "trend": []}
         self._fit_series_axes()
 
+    def show_site(self, times: np.ndarray, values: np.ndarray) -> None:
+        """Observations of the ground site that is selected (empty arrays where none is)."""
+        self.site.data = {"time": milliseconds(times), "value": np.asarray(values, dtype=float)}
+        self._fit_series_axes()
+
     def show_region(self, times: np.ndarray, mean: np.ndarray, spread: np.ndarray) -> None:
         """A region's mean and spread (standard deviation over its area)."""
         moments = milliseconds(times)
@@ -173,12 +181,25 @@ class LinkedViews:
 
     def _fit_series_axes(self) -> None:
         """Axes that hold all that the series panel shows, with a little air."""
-        columns = [(self.values, "value"), (self.values, "fitted"), (self.region, "mean"), (self.band, "edge")]
+        columns = [
+            (self.values, "value"),
+            (self.values, "fitted"),
+            (self.site, "value"),
+            (self.region, "mean"),
+            (self.band, "edge"),
+        ]
         parts = [np.asarray(source.data[name], dtype=float) for source, name in columns]
         values = np.concatenate(parts)
         values = values[np.isfinite(values)]
-        times = np.concatenate([np.asarray(source.data["time"], dtype=float) for source in (self.values, self.region)])
+        times = np.concatenate(
+            [np.asarray(source.data["time"], dtype=float) for source in (self.values, self.site, self.region)]
+        )
         if values.size == 0 or times.size == 0:
+            low, high = self.hovmoller_mapper.low, self.hovmoller_mapper.high
+            self.series_figure.y_range.update(start=low, end=high)
+            self.series_figure.x_range.update(
+                start=self.hovmoller_figure.x_range.start, end=self.hovmoller_figure.x_range.end
+            )
             return
         pad = 0.06 * float(np.ptp(values)) or 0.5
         self.series_figure.y_range.update(start=float(values.min()) - pad, end=float(values.max()) + 2.5 * pad)
@@ -199,6 +220,7 @@ class LinkedViews:
         self.hovmoller_figure.x_range.update(start=picture.start_ms, end=picture.end_ms)
         for fig in (self.hovmoller_figure, self.zonal_figure):
             fig.y_range.update(start=picture.south, end=picture.north)
+        self._fit_series_axes()
 
     def describe(self, *, units: str, series_title: str, dark: bool) -> None:
         """Axis labels, titles and colours."""
@@ -218,8 +240,17 @@ class LinkedViews:
             legend.background_fill_color = paper
 
     def _frame(self, title: str, **options: Any) -> Any:
-        fig = figure(sizing_mode="stretch_both", min_height=160, toolbar_location=None, tools="", title=title, min_border=2, margin=0,
-                     output_backend="canvas", **options)
+        fig = figure(
+            sizing_mode="stretch_both",
+            min_height=160,
+            toolbar_location=None,
+            tools="",
+            title=title,
+            min_border=2,
+            margin=0,
+            output_backend="canvas",
+            **options,
+        )
         fig.title.text_font_size = "12px"
         fig.title.text_font_style = "bold"
         for axis in (*fig.xaxis, *fig.yaxis):
@@ -235,18 +266,60 @@ class LinkedViews:
     def _series(self) -> Any:
         fig = self._frame("Series", x_axis_type="datetime", x_range=Range1d(0, 1), y_range=Range1d(0, 1))
         fig.xaxis.formatter = _dates()
+        fig.xaxis.ticker.desired_num_ticks = 6
         band = fig.patch("time", "edge", source=self.band, fill_color="#ff3d6e", fill_alpha=0.16, line_color=None)
         mean = fig.line("time", "mean", source=self.region, line_color="#ff3d6e", line_width=2)
+        site = fig.scatter(
+            "time",
+            "value",
+            source=self.site,
+            size=4,
+            marker="diamond",
+            fill_color="#2c9f5e",
+            fill_alpha=0.6,
+            line_color=None,
+        )
         value = fig.scatter("time", "value", source=self.values, size=4, fill_color="#1f7a9c", line_color=None)
         fitted = fig.line("time", "fitted", source=self.values, line_color="#1f7a9c", line_width=1.2)
         trend = fig.line("time", "trend", source=self.values, line_color="#e09f1f", line_width=2)
-        items = [LegendItem(label=text, renderers=parts) for text, parts in
-                 (("cell", [value]), ("fit", [fitted]), ("trend", [trend]), ("region ± spread", [mean, band]))]
-        fig.add_layout(Legend(items=items, location="top_left", orientation="horizontal", label_text_font_size="10px", padding=2, margin=2, spacing=6,
-                              glyph_width=14, background_fill_alpha=0.7, border_line_color=None))
-        fig.add_tools(HoverTool(renderers=[value], mode="vline", tooltips=[("", "@time{%Y-%m-%d}"), ("value", "@value{0.00}"), ("trend", "@trend{0.00}")],
-                                formatters={"@time": "datetime"}),
-                      HoverTool(renderers=[mean], mode="mouse", tooltips=[("", "@time{%Y-%m-%d}"), ("mean", "@mean{0.00}")], formatters={"@time": "datetime"}))
+        items = [
+            LegendItem(label=text, renderers=parts)
+            for text, parts in (
+                ("cell", [value]),
+                ("fit", [fitted]),
+                ("trend", [trend]),
+                ("region ± spread", [mean, band]),
+                ("site", [site]),
+            )
+        ]
+        fig.add_layout(
+            Legend(
+                items=items,
+                location="top_left",
+                orientation="horizontal",
+                label_text_font_size="10px",
+                padding=2,
+                margin=2,
+                spacing=6,
+                glyph_width=14,
+                background_fill_alpha=0.7,
+                border_line_color=None,
+            )
+        )
+        fig.add_tools(
+            HoverTool(
+                renderers=[value],
+                mode="vline",
+                tooltips=[("", "@time{%Y-%m-%d}"), ("value", "@value{0.00}"), ("trend", "@trend{0.00}")],
+                formatters={"@time": "datetime"},
+            ),
+            HoverTool(
+                renderers=[mean],
+                mode="mouse",
+                tooltips=[("", "@time{%Y-%m-%d}"), ("mean", "@mean{0.00}")],
+                formatters={"@time": "datetime"},
+            ),
+        )
         fig.add_layout(self.series_cursor)
         fig.js_on_event(Tap, CustomJS(code=_GO_TO_TIME))
         return fig
@@ -256,8 +329,16 @@ class LinkedViews:
         fig.xaxis.formatter = _dates()
         fig.yaxis.formatter = CustomJSTickFormatter(code=_LATITUDE)
         fig.grid.visible = False
-        fig.image(image="image", x="x", y="y", dw="dw", dh="dh", source=self.picture, color_mapper=self.hovmoller_mapper)
-        fig.add_tools(HoverTool(tooltips=[("", "$x{%Y-%m}"), ("latitude", "$y{0.0}°"), ("mean", "@image{0.00}")], formatters={"$x": "datetime"}))
+        fig.xaxis.ticker.desired_num_ticks = 5
+        fig.image(
+            image="image", x="x", y="y", dw="dw", dh="dh", source=self.picture, color_mapper=self.hovmoller_mapper
+        )
+        fig.add_tools(
+            HoverTool(
+                tooltips=[("", "$x{%Y-%m}"), ("latitude", "$y{0.0}°"), ("mean", "@image{0.00}")],
+                formatters={"$x": "datetime"},
+            )
+        )
         fig.add_layout(self.hovmoller_cursor)
         fig.js_on_event(Tap, CustomJS(code=_GO_TO_TIME))
         return fig
@@ -271,7 +352,9 @@ class LinkedViews:
 
     def _histogram(self) -> Any:
         fig = self._frame("In view, % of area", x_range=Range1d(0, 1), y_range=Range1d(0, 1))
-        fig.quad(left="left", right="right", top="top", bottom=0, source=self.histogram, fill_color="colour", line_color=None)
+        fig.quad(
+            left="left", right="right", top="top", bottom=0, source=self.histogram, fill_color="colour", line_color=None
+        )
         fig.xaxis.ticker.desired_num_ticks = 4
         return fig
 

@@ -44,7 +44,7 @@ STATIC = Path(__file__).parent / "static"
 SITE_LAYERS = ("tccon", "cities", "plants")
 
 
-class MapLink(DataModel):  # type: ignore[misc]
+class MapLink(DataModel):
     """The wire between the session and the browser half of the map: one JSON text each way."""
 
     spec = String(default="{}")
@@ -72,9 +72,16 @@ class SiteStyle:
 
 
 SITE_STYLES = {
-    "tccon": SiteStyle("triangle", 10, "#ffd166", (("TCCON", "@name"), ("altitude", "@altitude_m m"))),
+    "tccon": SiteStyle(
+        "triangle", 10, "#ffd166", (("@network", "@name"), ("altitude", "@altitude_m m"), ("", "@data"))
+    ),
     "cities": SiteStyle("circle", 6, "#ffffff", (("city", "@name"), ("country", "@country"))),
-    "plants": SiteStyle("diamond", 9, "#ff5d8f", (("power plant", "@name"), ("country", "@country"), ("fuel", "@fuel"), ("capacity", "@mw MW"))),
+    "plants": SiteStyle(
+        "diamond",
+        9,
+        "#ff5d8f",
+        (("power plant", "@name"), ("country", "@country"), ("fuel", "@fuel"), ("capacity", "@mw MW")),
+    ),
 }
 
 _DEGREES = """
@@ -90,10 +97,10 @@ return `${Math.abs(v)}°${axis === "x" ? (Math.abs(v) === 180 ? "" : v < 0 ? "W"
 
 @cache
 def site_table(layer: str) -> pd.DataFrame:
-    """Names, positions and facts of one kind of site, from `data.geography`."""
+    """Names, positions and facts of cities or power plants, from `data.geography`."""
     from data import geography
 
-    table = {"tccon": geography.tccon_sites, "cities": geography.cities, "plants": geography.power_plants}[layer]()
+    table = {"cities": geography.cities, "plants": geography.power_plants}[layer]()
     return table.reset_index(drop=True)
 
 
@@ -108,17 +115,18 @@ class FetchedMap:
     ----------
     linked : models of the linked views that follow the map in the browser: ``cursors`` (list of Span), ``hovmoller``,
         ``zonal`` and ``histogram`` (ColumnDataSource).
-    mapper : colours of the colour bar, shared with the linked views.
+    mapper : colours of the colour bar.
+    ground_sites : markers of the ground sites (`dashboard.ground_sites.site_markers`).
     """
 
-    def __init__(self, linked: dict[str, Any], mapper: LinearColorMapper) -> None:
+    def __init__(self, linked: dict[str, Any], mapper: LinearColorMapper, ground_sites: pd.DataFrame) -> None:
         self.link = MapLink()
         self.mapper = mapper
         self.x_range, self.y_range = Range1d(-180.0, 180.0), Range1d(-90.0, 90.0)
         self.panes = [self._pane(title_bar=True), self._pane(title_bar=False)]
         self._site_renderers: dict[str, list[Any]] = {layer: [] for layer in SITE_LAYERS}
         for pane in self.panes:
-            self._add_sites(pane)
+            self._add_sites(pane, ground_sites)
         args = {
             "link": self.link,
             "panes": [{key: value for key, value in pane.items() if key != "bar"} for pane in self.panes],
@@ -197,8 +205,12 @@ class FetchedMap:
         wheel = WheelZoomTool(zoom_on_axis=False)
         pan = PanTool()
         fig.add_tools(
-            pan, wheel, BoxZoomTool(match_aspect=True), BoxSelectTool(renderers=[], persistent=False, description="Box: mean of a region"),
-            LassoSelectTool(renderers=[], continuous=False, persistent=False, description="Lasso: mean of a region"), ResetTool(),
+            pan,
+            wheel,
+            BoxZoomTool(match_aspect=True),
+            BoxSelectTool(renderers=[], persistent=False, description="Box: mean of a region"),
+            LassoSelectTool(renderers=[], continuous=False, persistent=False, description="Lasso: mean of a region"),
+            ResetTool(),
         )
         fig.toolbar.active_drag, fig.toolbar.active_scroll = pan, wheel
         fig.grid.visible = False
@@ -217,24 +229,58 @@ class FetchedMap:
         fig.line("x", "y", source=lines["coastlines"], line_color="#10202c", line_alpha=0.85, line_width=0.8)
         fig.line("x", "y", source=lines["region"], line_color="#ff3d6e", line_width=2)
         point = ColumnDataSource({"x": [], "y": []})
-        fig.scatter("x", "y", source=point, marker="circle_cross", size=15, fill_alpha=0, line_color="#ff3d6e", line_width=2)
+        fig.scatter(
+            "x", "y", source=point, marker="circle_cross", size=15, fill_alpha=0, line_color="#ff3d6e", line_width=2
+        )
         swipe = Span(dimension="height", location=0, line_color="#ffffff", line_width=4, visible=False, editable=True)
         fig.add_layout(swipe)
-        pane = {"fig": fig, "image": image, "points": points, **lines, "point": point, "swipe": swipe, "xticker": xticker, "yticker": yticker, "sites": {}}
+        pane = {
+            "fig": fig,
+            "image": image,
+            "points": points,
+            **lines,
+            "point": point,
+            "swipe": swipe,
+            "xticker": xticker,
+            "yticker": yticker,
+            "sites": {},
+        }
         if title_bar:
-            bar = ColorBar(color_mapper=self.mapper, width=10, padding=4, title_text_font_size="12px", ticker=BasicTicker(desired_num_ticks=8),
-                           title_text_font_style="normal", bar_line_color=None, major_tick_line_color=None, margin=0)
+            bar = ColorBar(
+                color_mapper=self.mapper,
+                width=10,
+                padding=4,
+                title_text_font_size="12px",
+                ticker=BasicTicker(desired_num_ticks=8),
+                title_text_font_style="normal",
+                bar_line_color=None,
+                major_tick_line_color=None,
+                margin=0,
+            )
             fig.add_layout(bar, "left")
             pane["bar"] = bar
         return pane
 
-    def _add_sites(self, pane: dict[str, Any]) -> None:
+    def _add_sites(self, pane: dict[str, Any], ground_sites: pd.DataFrame) -> None:
         fig = pane["fig"]
         for layer, style in SITE_STYLES.items():
-            table = site_table(layer)
+            table = ground_sites if layer == "tccon" else site_table(layer)
             columns = {name: table[name].tolist() for name in table.columns}
             source = ColumnDataSource({**columns, "x": columns["lon"], "y": columns["lat"]})
-            renderer = fig.scatter("x", "y", source=source, marker=style.marker, size=style.size, fill_color=style.fill, line_color="#10202c", visible=False)
-            fig.add_tools(HoverTool(renderers=[renderer], tooltips=list(style.tooltips), description=f"{layer} names", visible=False))
+            renderer = fig.scatter(
+                "x",
+                "y",
+                source=source,
+                marker=style.marker,
+                size=style.size,
+                fill_color=style.fill,
+                line_color="#10202c",
+                visible=False,
+            )
+            fig.add_tools(
+                HoverTool(
+                    renderers=[renderer], tooltips=list(style.tooltips), description=f"{layer} names", visible=False
+                )
+            )
             pane["sites"][layer] = source
             self._site_renderers[layer].append(renderer)

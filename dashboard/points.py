@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from data.cube import View
-from data.soundings import SoundingArchive
+
+if TYPE_CHECKING:
+    from data.soundings import SoundingArchive
 
 EARTH_RADIUS_M = 6378137.0
 DOT_PIXELS = 1
@@ -20,7 +23,7 @@ _lock = threading.Lock()
 _frames: OrderedDict[tuple[str, int, str, str], pd.DataFrame] = OrderedDict()
 
 
-def mercator_y(lat: np.ndarray) -> np.ndarray:
+def mercator_y(lat: np.ndarray | float) -> np.ndarray:
     """Web Mercator northing in metres of latitudes in degrees, clipped to the square map."""
     clipped = np.clip(lat, -85.0511287798, 85.0511287798)
     return EARTH_RADIUS_M * np.log(np.tan(np.pi / 4 + np.radians(clipped) / 2))

@@ -5,6 +5,7 @@ them itself. Every handler works in a thread pool, so the event loop stays free,
 
     GET data/window?cube&var&step&version&x0&x1&y0&y1&w&h&proj [&cube2&var2&step2]   int16 or float32, row 0 = south
     GET data/points?start&end&x0&x1&y0&y1&w&h&proj                                  float32 mean XCO2 a pixel, NaN elsewhere
+    GET data/download/KIND?VIEW                                                     a file of what the address VIEW shows
     GET data/outline?kind=coastlines|borders&resolution=110m|50m                    float32 (n, 2) lon, lat; NaN separates lines
 """
 
@@ -15,7 +16,7 @@ import zlib
 from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from tornado.ioloop import IOLoop
@@ -37,7 +38,7 @@ class BadRequest(DataError):
     """A request whose parameters do not describe a map window."""
 
 
-class DataHandler(RequestHandler, ABC):  # type: ignore[misc]
+class DataHandler(RequestHandler, ABC):
     """Runs `answer` in the pool and sends its bytes; errors become a sentence with status 400 or 404."""
 
     library: Library
@@ -57,10 +58,14 @@ class DataHandler(RequestHandler, ABC):  # type: ignore[misc]
             self.set_status(404)
             self.finish({"error": str(error)})
             return
-        self.set_header("Content-Type", "application/octet-stream")
+        self.set_header("Content-Type", meta.pop("media_type", "application/octet-stream"))
         self.set_header("X-Carbonweather", json.dumps(meta))
         self.set_header("Cache-Control", "private, max-age=3600" if meta.get("cacheable") else "no-store")
-        if self._is_remote() and "deflate" in self.request.headers.get("Accept-Encoding", "") and len(body) > DEFLATE_FROM_BYTES:
+        if (
+            self._is_remote()
+            and "deflate" in self.request.headers.get("Accept-Encoding", "")
+            and len(body) > DEFLATE_FROM_BYTES
+        ):
             body = await IOLoop.current().run_in_executor(_POOL, lambda: zlib.compress(body, 1))
             self.set_header("Content-Encoding", "deflate")
         self.finish(body)
@@ -91,14 +96,16 @@ class DataHandler(RequestHandler, ABC):  # type: ignore[misc]
         """The window asked for."""
         width, height = int(self.number("w")), int(self.number("h"))
         if width < 1 or height < 1 or width * height > MAX_PIXELS:
-            raise BadRequest(f"A window of {width} by {height} pixels cannot be drawn; ask for 1 to {MAX_PIXELS} pixels.")
+            raise BadRequest(
+                f"A window of {width} by {height} pixels cannot be drawn; ask for 1 to {MAX_PIXELS} pixels."
+            )
         x0, x1, y0, y1 = (self.number(name) for name in ("x0", "x1", "y0", "y1"))
         if not (x0 < x1 and y0 < y1):
             raise BadRequest("The window's right and top edges must lie beyond its left and bottom edges.")
-        projection = self.text("proj")
-        if projection not in ("lonlat", "mercator"):
+        projections: dict[str, Literal["lonlat", "mercator"]] = {"lonlat": "lonlat", "mercator": "mercator"}
+        if self.text("proj") not in projections:
             raise BadRequest("The projection must be 'lonlat' or 'mercator'.")
-        return View(x0=x0, x1=x1, y0=y0, y1=y1, width=width, height=height, projection=projection)
+        return View(x0=x0, x1=x1, y0=y0, y1=y1, width=width, height=height, projection=projections[self.text("proj")])
 
 
 class WindowHandler(DataHandler):
@@ -132,7 +139,12 @@ class WindowHandler(DataHandler):
             raise BadRequest(f"'{name}' has {len(cube.times)} maps; number {step} is not one of them.")
         facts = cube.variables[variable]
         codes = cube.window(variable, step, view)
-        meta = {"dtype": facts.dtype, "scale": facts.scale, "offset": facts.offset, "cacheable": bool(self.text("version"))}
+        meta = {
+            "dtype": facts.dtype,
+            "scale": facts.scale,
+            "offset": facts.offset,
+            "cacheable": bool(self.text("version")),
+        }
         return codes, meta
 
 
@@ -160,6 +172,18 @@ class OutlineHandler(DataHandler):
         return outline(kind, resolution), {"dtype": "float32", "scale": 1.0, "offset": 0.0, "cacheable": True}
 
 
+class DownloadHandler(DataHandler):
+    """What is on screen as a file; the query is the page's own address."""
+
+    def answer(self) -> tuple[bytes, dict[str, Any]]:
+        from dashboard.downloads import produce
+
+        kind = self.request.path.rsplit("/", 1)[-1]
+        download = produce(kind, self.request.query, self.library)
+        self.set_header("Content-Disposition", f'attachment; filename="{download.filename}"')
+        return download.body, {"media_type": download.media_type}
+
+
 @cache
 def outline(kind: str, resolution: str) -> bytes:
     """Lines as float32 (n, 2), a row of NaN after each line."""
@@ -184,5 +208,6 @@ def data_patterns(library: Library) -> list[tuple[str, type[RequestHandler], dic
     return [
         (r"/data/window", WindowHandler, {"library": library}),
         (r"/data/points", PointsHandler, {"library": library}),
+        (r"/data/download/[a-z.]+", DownloadHandler, {"library": library}),
         (r"/data/outline", OutlineHandler, {"library": library}),
     ]

@@ -41,7 +41,7 @@ class CubeChoice:
 
 def time_label(time: np.datetime64, *, monthly: bool) -> str:
     """'2021-07' for monthly data, '2021-07-14' or '2021-07-14T12:30' otherwise; the form used in addresses."""
-    text = str(np.datetime64(time, "m"))
+    text = str(time.astype("datetime64[m]"))
     if monthly:
         return text[:7]
     return text[:10] if text.endswith("T00:00") else text
@@ -68,7 +68,11 @@ class ViewState(param.Parameterized):
     lat = param.Number(default=0.0, bounds=(-90.0, 90.0), doc="Latitude of the map's centre, degrees north.")
     span = param.Number(default=360.0, bounds=(0.05, 720.0), doc="Width of the map, degrees of longitude.")
     palette = param.String(default="viridis", doc="Colour map.")
-    limits = param.Selector(default="auto", objects=list(LIMIT_MODES), doc="auto: what is visible now, locked while playing; all: every time step.")
+    limits = param.Selector(
+        default="auto",
+        objects=list(LIMIT_MODES),
+        doc="auto: what is visible now, locked while playing; all: every time step.",
+    )
     low = param.Number(default=0.0, doc="Lower colour limit where `limits` is manual, in the variable's units.")
     high = param.Number(default=1.0, doc="Upper colour limit where `limits` is manual, in the variable's units.")
     layers = param.List(default=list(DEFAULT_LAYERS), doc="Switched-on overlays, from LAYERS.")
@@ -91,7 +95,9 @@ class ViewState(param.Parameterized):
             items.append(("point", f"{self.point[0]:.4f},{self.point[1]:.4f}"))
         if self.region:
             items.append(("region", self.region))
-        return urlencode([(key, value) for key, value in items if value or key == "layers"], safe=",:;/", quote_via=quote)
+        return urlencode(
+            [(key, value) for key, value in items if value or key == "layers"], safe=",:;/", quote_via=quote
+        )
 
     def apply_query(self, query: str, cubes: Mapping[str, CubeChoice], regions: Callable[[str], bool]) -> list[str]:
         """Take over an address.
@@ -110,7 +116,9 @@ class ViewState(param.Parameterized):
         if len(query) > MAX_QUERY_CHARACTERS:
             repairs.append("The address was too long and has been ignored.")
             query = ""
-        given = dict(parse_qsl(query.lstrip("?"), keep_blank_values=True, max_num_fields=60, errors="replace") if query else [])
+        given = dict(
+            parse_qsl(query.lstrip("?"), keep_blank_values=True, max_num_fields=60, errors="replace") if query else []
+        )
         values: dict[str, object] = {}
         choice = self._apply_data(given, cubes, values, repairs)
         self._apply_comparison(given, cubes, choice, values, repairs)
@@ -143,7 +151,12 @@ class ViewState(param.Parameterized):
         return choice
 
     def _apply_comparison(
-        self, given: dict[str, str], cubes: Mapping[str, CubeChoice], choice: CubeChoice | None, values: dict[str, object], repairs: list[str]
+        self,
+        given: dict[str, str],
+        cubes: Mapping[str, CubeChoice],
+        choice: CubeChoice | None,
+        values: dict[str, object],
+        repairs: list[str],
     ) -> None:
         mode = given.get("compare", "off") or "off"
         if mode not in COMPARE_MODES:
@@ -151,7 +164,9 @@ class ViewState(param.Parameterized):
             mode = "off"
         other = given.get("with", "")
         if other and other not in cubes:
-            repairs.append(f"The data set '{other[:40]}' to compare with is not here; comparing with the same data set.")
+            repairs.append(
+                f"The data set '{other[:40]}' to compare with is not here; comparing with the same data set."
+            )
             other = ""
         values["compare"] = mode
         values["compare_cube"] = other
@@ -235,7 +250,9 @@ def polygon_vertices(region: str) -> list[tuple[float, float]] | None:
     pairs = [_numbers(part, 2) for part in region[5:].split(";") if part]
     if not 3 <= len(pairs) <= MAX_POLYGON_VERTICES:
         return None
-    vertices = [(pair[0], pair[1]) for pair in pairs if pair is not None and abs(pair[0]) <= 1080 and abs(pair[1]) <= 90]
+    vertices = [
+        (pair[0], pair[1]) for pair in pairs if pair is not None and abs(pair[0]) <= 1080 and abs(pair[1]) <= 90
+    ]
     return vertices if len(vertices) == len(pairs) else None
 
 
@@ -265,7 +282,7 @@ def _known_time(text: str, choice: CubeChoice, repairs: list[str], *, asked: boo
     try:
         wanted = np.datetime64(text.strip(), "m")
     except ValueError:
-        wanted = np.datetime64("NaT")
+        wanted = np.datetime64("NaT", "m")
     if np.isnat(wanted):
         nearest = choice.times[-1]
         if text and asked:

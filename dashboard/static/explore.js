@@ -244,6 +244,7 @@ class Explorer {
     if (!size || (this.last && this.last[0] === size[0] && this.last[1] === size[1])) return
     const first = !this.last
     this.last = size
+    if (first) this.say("screen", {width: window.innerWidth})
     this.go(first ? this.spec.at : this.centre())
   }
 
@@ -369,6 +370,7 @@ class Explorer {
       this.dotted = true
     } else if (this.dotted) { this.main.clear(this.main.points); this.dotted = false }
     this.drawSwipe()
+    if (!this.playing) this.settle()
     document.documentElement.dataset.painted = String(++this.paints || (this.paints = 1))
   }
 
@@ -412,7 +414,10 @@ class Explorer {
   }
 
   title() {
-    const {fig} = this.main, text = [this.spec.title, say(this.spec.labels[this.step])].filter(Boolean).join(" · ")
+    const {fig} = this.main, {compare, second} = this.spec
+    let text = [this.spec.title, say(this.spec.labels[this.step])].filter(Boolean).join(" · ")
+    if (compare === "difference") text += `  minus  ${second}`
+    if (compare === "swipe") text = `left: ${text}    right: ${second}`
     if (fig.title.text !== text) fig.title.setv({text}, {sync: false})
   }
 
@@ -433,7 +438,8 @@ class Explorer {
     }
     this.linked.zonal.setv({data: {x, y}}, {sync: false, check_eq: false})
     if (x.length) {
-      const low = Math.min(...x), high = Math.max(...x), pad = 0.05 * (high - low) || 0.5
+      const low = Math.min(...x), high = Math.max(...x)
+      const pad = Math.max(0.05 * (high - low), 0.1 * (this.spec.high - this.spec.low))
       this.linked.zonal_range.setv({start: low - pad, end: high + pad}, {sync: false})
     }
   }
@@ -471,7 +477,7 @@ class Explorer {
         if (v > highest) highest = v
       }
     }
-    const bins = 60, {histogram} = this.linked
+    const {histogram} = this.linked
     if (!values.length) {
       histogram.setv({data: {left: [], right: [], top: [], colour: []}}, {sync: false, check_eq: false})
       return
@@ -489,6 +495,9 @@ class Explorer {
       return highest
     }
     const from = quantile(0.002), to = Math.max(quantile(0.998), from + 1e-9 * Math.abs(from) + 1e-12)
+    // bins no finer than the steps in which the values are stored, or empty ones would show
+    const quantum = main.dtype === "int16" ? main.scale : 0
+    const bins = Math.max(1, Math.min(60, quantum ? Math.floor((to - from) / quantum / Math.ceil((to - from) / quantum / 60)) : 60))
     const top = new Array(bins).fill(0), {low, high} = this.spec, n = this.colours.length
     for (let i = 0; i < 2000; i++) {
       const k = Math.floor((lowest + (i + 0.5) / 1999.999 * (highest - lowest) - from) / (to - from) * bins)

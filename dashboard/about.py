@@ -1,0 +1,75 @@
+"""What the sidebar says of the data set on the map: where it comes from, what it covers, how to cite it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import panel_material_ui as pmui
+
+from dashboard.explore import ExplorePage
+from data.cube import Cube
+
+DOWNLOADS = (
+    ("Map as picture (PNG)", "map.png"),
+    ("Presentation still, Robinson (PNG)", "still.png"),
+    ("Map as data (netCDF)", "map.nc"),
+    ("Map as data (GeoTIFF)", "map.tif"),
+    ("Series as table (CSV)", "series.csv"),
+)
+
+
+def describe(cube: Cube) -> str:
+    """A few lines of Markdown: kind of data, resolution, period, how to cite."""
+    grid, times = cube.grid, cube.times
+    simulated = bool(cube.attrs.get("simulated", 0))
+    first, last = (str(np.datetime64(times[index], "D")) for index in (0, -1))
+    lines = [
+        "**Simulated data**: not a measurement." if simulated else "",
+        f"{grid.dlat:g}° × {grid.dlon:g}°, {len(times)} maps, {first} to {last}.",
+    ]
+    citation = str(cube.attrs.get("citation", "") or "")
+    if citation:
+        lines.append(f"Cite: {citation}")
+    return "  \n".join(line for line in lines if line)
+
+
+def about(view: ExplorePage) -> Any:
+    """The description, kept in step with the chosen cube."""
+    text = pmui.Typography("", variant="caption", margin=(2, 10), sizing_mode="stretch_width")
+
+    def show(*_events: Any) -> None:
+        cube = view.cube
+        text.object = "" if cube is None else describe(cube)
+
+    view.state.param.watch(show, "cube")
+    show()
+    return text
+
+
+def download_buttons() -> list[Any]:
+    """One button for each kind of download; the address bar says what is downloaded."""
+    buttons = []
+    for label, kind in DOWNLOADS:
+        button = pmui.Button(
+            label=label,
+            icon="download",
+            variant="text",
+            size="small",
+            margin=(0, 8),
+            sizing_mode="stretch_width",
+            align="start",
+        )
+        button.js_on_click(
+            code=f"""
+            const spec = window.carbonweather?.current?.spec, limits = spec ? `&shown=${{spec.low}},${{spec.high}}` : ""
+            const link = document.createElement("a")
+            link.href = new URL("data/download/{kind}" + (window.location.search || "?") + limits, document.baseURI)
+            link.download = ""
+            document.body.appendChild(link)
+            link.click()
+            link.remove()
+            """
+        )
+        buttons.append(button)
+    return buttons

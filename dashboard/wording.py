@@ -1,0 +1,56 @@
+"""Sentences and labels that the page and its downloads share."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from analysis.statistics.trends import SeriesFit
+from data.cube import RegionSeries
+
+MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
+
+
+def place_text(lon: float, lat: float) -> str:
+    """'39.90°N 116.40°E'."""
+    return f"{abs(lat):.2f}°{'S' if lat < 0 else 'N'} {abs(lon):.2f}°{'W' if lon < 0 else 'E'}"
+
+
+def time_text(label: str) -> str:
+    """'July 2021' for '2021-07', '14 July 2021 12:30 UTC' for '2021-07-14T12:30'."""
+    year, month, *rest = label.split("-")
+    name = MONTHS[int(month) - 1]
+    if not rest:
+        return f"{name} {year}"
+    day, _, clock = rest[0].partition("T")
+    return f"{int(day)} {name} {year}{f' {clock} UTC' if clock else ''}"
+
+
+def fit_sentence(fit: SeriesFit, units: str) -> str:
+    """Growth and seasonal cycle of a fit, in words."""
+    parts = [f"growth {fit.growth_ppm_per_year:+.2f} ± {fit.growth_standard_error:.2f} {units}/yr"]
+    if fit.month_of_maximum is not None and np.isfinite(fit.amplitude):
+        parts.append(f"seasonal cycle {fit.amplitude:.1f} {units}, highest in {MONTHS[fit.month_of_maximum - 1]}")
+    return ", ".join(parts)
+
+
+def region_sentence(series: RegionSeries, step: int, units: str) -> str:
+    """Mean, spread and area of a region at one step, in words."""
+    step = min(step, len(series.mean) - 1)
+    if step < 0 or not np.isfinite(series.mean[step]):
+        return "no data at this time"
+    area = series.area_km2
+    size = f"{area / 1e6:.2f} million km²" if area >= 1e6 else f"{area:,.0f} km²"
+    return f"mean {series.mean[step]:.2f} {units}, spread {series.std[step]:.2f}, {size}"
