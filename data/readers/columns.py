@@ -43,7 +43,7 @@ def read_csv(path: Path, *, expected: str, required: tuple[str, ...], **options:
     return frame
 
 
-def rows(columns: Mapping[str, Any], dim: str, units: Mapping[str, str] | None = None) -> xr.Dataset:
+def rows(columns: Mapping[str, Any] | pd.DataFrame, dim: str, units: Mapping[str, str] | None = None) -> xr.Dataset:
     """Columns of equal length as variables on `dim`: texts as str, times as datetime64[ns], whole numbers and floats
     as they are.
     """
@@ -58,7 +58,7 @@ def rows(columns: Mapping[str, Any], dim: str, units: Mapping[str, str] | None =
             data = series.to_numpy()
         else:
             data = series.fillna("").astype(str).str.strip().to_numpy(dtype=np.str_)
-        attrs = {"units": units[name]} if units and name in units else {}
+        attrs = {"units": units[str(name)]} if units and str(name) in units else {}
         variables[name] = (dim, data, attrs)
     return xr.Dataset(variables)
 

@@ -10,6 +10,7 @@ CarbonTracker's name `fossil_flux_imp`, so that all emission maps can be compare
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -147,7 +148,7 @@ def read_odiac_grid(path: Path) -> Product:
             if not re.match(r"g(?:c|carbon)?(?:/m\^?2/d|\.?m-2\.?d)", units):
                 raise FileProblem(path, expected=_ODIAC_GRID, found=f"units {units!r}", remedy="take ODIAC's own file")
             grid[name] = (grid[name] * per_mole).assign_attrs(
-                units="mol m-2 s-1", long_name=f"{name.split('_')[0]} emissions, prescribed"
+                units="mol m-2 s-1", long_name=f"{str(name).split('_')[0]} emissions, prescribed"
             )
         version = re.search(r"(?i)odiac(\d{4}[a-z]?)", path.name)
         return pack(
@@ -163,7 +164,7 @@ def read_odiac_grid(path: Path) -> Product:
         )
 
 
-def _graced_units(attrs: dict[str, object]) -> bool:
+def _graced_units(attrs: Mapping[str, object]) -> bool:
     return bool(re.search(r"(?i)kg\s*c(?:arbon)?\s*(?:/\s*h|h-1|per\s*h)", str(attrs.get("units", ""))))
 
 
@@ -265,21 +266,16 @@ def read_gfed(path: Path) -> Product:
     with reading(path, _GFED_FILE):
         axes = open_dataset(path, expected=_GFED_FILE)
         first = str(period.start)[:4]
-        steps = []
+        steps, times = [], []
         for number in months:
-            carbon = open_dataset(path, expected=_GFED_FILE, group=f"emissions/{number}")["C"]
+            carbon = open_dataset(path, expected=_GFED_FILE, group=f"emissions/{number}")["C"].to_numpy()
             span = month(np.datetime64(f"{first}-{number}"))
-            flux = carbon.astype(np.float32) * np.float32(1.0 / GRAMS_PER_MOLE_C / span.seconds)
-            steps.append(flux.rename("fire_flux_imp").expand_dims(time=[span.middle]))
-        fluxes = xr.concat(steps, "time").to_dataset()
-        coordinates = {name: axes[name].variable for name in ("lat", "lon") if name in axes}
-        rows, columns = fluxes["fire_flux_imp"].dims[1:]
-        located, _ = locate(
-            fluxes.assign({name: ((rows, columns), var.data) for name, var in coordinates.items()}),
-            path,
-            expected=_GFED_FILE,
-        )
-        grid = to_grid(located.assign_coords(time=fluxes["time"]))
+            steps.append(carbon.astype(np.float32) * np.float32(1.0 / GRAMS_PER_MOLE_C / span.seconds))
+            times.append(span.middle)
+        fluxes = xr.Dataset({"fire_flux_imp": (("time", "row", "column"), np.stack(steps))}, {"time": times})
+        coordinates = {name: (("row", "column"), axes[name].to_numpy()) for name in ("lat", "lon") if name in axes}
+        located, _ = locate(fluxes.assign(coordinates), path, expected=_GFED_FILE)
+        grid = to_grid(located.assign_coords(time=times))
         grid["fire_flux_imp"].attrs = {"units": "mol m-2 s-1", "long_name": "fire emissions, prescribed"}
         return pack(
             "grid",

@@ -9,6 +9,7 @@ Source: CF conventions 1.11, 4.1-4.4.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -39,7 +40,7 @@ _LON_UNITS = re.compile(r"(?i)^degrees?_?\s?e(?:ast)?$")
 _PRESSURE_UNITS = {"hpa", "pa", "mb", "mbar", "millibar", "millibars"}
 
 
-def axis_by_attributes(attrs: dict[str, object]) -> Axis | None:
+def axis_by_attributes(attrs: Mapping[str, object]) -> Axis | None:
     """The axis that CF attributes declare, if any."""
     units = str(attrs.get("units", "")).strip()
     declared = str(attrs.get("axis", "")).upper()
@@ -206,8 +207,8 @@ def _by_shape(dataset: xr.Dataset, notes: list[str]) -> _Found:
                         f"no coordinates: taken as a whole-globe grid of {step:g} degrees, first row in the north"
                     )
                     return {
-                        "lat": (str(row_dim), xr.DataArray(lat, dims=row_dim)),
-                        "lon": (str(column_dim), xr.DataArray(lon, dims=column_dim)),
+                        "lat": (str(row_dim), xr.DataArray(lat, dims=str(row_dim))),
+                        "lon": (str(column_dim), xr.DataArray(lon, dims=str(column_dim))),
                     }
     return {}
 

@@ -99,7 +99,7 @@ def _opened(path: Path) -> tuple[xr.Dataset, dict[str, object], list[str]]:
         name = name_without_period(path).replace("-", "_").replace(".", "_") or "value"
         raster = open_raster(path, name, period, expected=_GRID_FILE)
         dated = period.end > period.start
-        return (raster if dated else raster.isel(time=0, drop=True)), {}, []
+        return (raster if dated else raster.isel(time=0, drop=True)), {}, [raster.attrs["note"]] if raster.attrs else []
     group = _group(probe)
     dataset = open_dataset(path, expected=_GRID_FILE, group=group)
     attrs: dict[str, object] = dict(dataset.attrs)
@@ -169,12 +169,13 @@ def _plausible(middle: float) -> bool:
 def _find_co2(located: xr.Dataset, path: Path) -> _Co2:
     roles = {str(name): _role(str(name), array) for name, array in located.data_vars.items()}
     main = [name for name, role in roles.items() if role in ("column", "profile", "troposphere")]
-    if not main:  # nothing is called CO2: a lone field with values like CO2 in a fitting unit is
+    if not main:  # nothing is called CO2: the first field with values like CO2 in a fitting unit is
         for name in roles:
             units = str(located[name].attrs.get("units", "")).strip()
-            if (units == "" or stated_factor(units) is not None) and located[name].dtype.kind == "f":
+            stated = stated_factor(units)
+            if (units == "" or stated is not None) and located[name].dtype.kind == "f":
                 values = _sample(located[name])
-                if values.size and _plausible(float(np.median(values))):
+                if values.size and _plausible(float(np.median(values)) * (stated or 1.0)):
                     roles[name] = "profile" if "lev" in located[name].dims else "column"
                     main = [name]
                     break
@@ -197,7 +198,7 @@ def _find_co2(located: xr.Dataset, path: Path) -> _Co2:
             if own == role and set(located[name].dims) == set(located[next(iter(kept))].dims)
         ]
         if matching:
-            kept[matching[0]] = role  # type: ignore[assignment]
+            kept[matching[0]] = role
     return _Co2(kept, factor, notes)
 
 

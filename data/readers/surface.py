@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from data.canonical import Product
+from data.canonical import Product, wrap_longitude
 from data.errors import FileProblem
 from data.readers import Reader
 from data.readers.columns import header, number_lines, places, read_csv, rows
@@ -107,8 +107,10 @@ def _recognises_list(probe: Probe) -> bool:
 
 def read_station_list(path: Path) -> Product:
     """The list of stations as table: number, site code, position (NaN for ships), file, records, months, flag."""
-    frame = read_csv(path, expected=_LIST_FILE, required=("sitecode", "lon", "lat", "file"), na_values=["-1e+34"])
+    frame = read_csv(path, expected=_LIST_FILE, required=("sitecode", "lon", "lat", "file"))
     frame = frame.rename(columns={"sitecode": "site", "monthes": "months"})
+    with reading(path, _LIST_FILE):
+        frame[["lat", "lon"]] = frame[["lat", "lon"]].where(frame[["lat", "lon"]].abs().le(360))
     return pack(
         "table",
         rows(frame, "row", _SITE_UNITS),
@@ -210,7 +212,7 @@ def read_obspack(path: Path) -> Product:
             "time": times,
             "site": np.full(times.size, site),
             "lat": dataset["latitude"].to_numpy().astype(float),
-            "lon": dataset["longitude"].to_numpy().astype(float),
+            "lon": wrap_longitude(dataset["longitude"].to_numpy().astype(float)),
             "co2": co2,
         }
         spread = next((name for name in ("value_unc", "value_std_dev") if name in dataset), None)
