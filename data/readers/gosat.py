@@ -20,7 +20,7 @@ from data.errors import FileProblem
 from data.readers import Reader
 from data.readers.arrays import Arrays, arrays
 from data.readers.opening import open_dataset, pack
-from data.readers.periods import month, period_of, slug
+from data.readers.periods import month, slug
 from data.readers.points import Column, soundings
 from data.readers.probe import Probe
 from data.readers.times import decode_times
@@ -234,15 +234,15 @@ def _l3_month(file: Arrays, path: Path) -> np.datetime64:
         year, number = (int(file.raw(name).reshape(-1)[0]) for name in names)
         if 1900 < year < 2200 and 1 <= number <= 12:
             return month(np.datetime64(f"{year:04d}-{number:02d}")).middle
-    period = period_of(path)
-    if period is None:
+    named = re.match(r"(?i)GOSATTFTS((?:19|20)\d\d)(0[1-9]|1[0-2])", path.name)  # first and last day follow each other
+    if named is None:
         raise FileProblem(
             path,
             expected=_L3_FILE,
             found="no month, neither inside nor in the file name",
             remedy="restore its file name",
         )
-    return month(period.start).middle
+    return month(np.datetime64(f"{named.group(1)}-{named.group(2)}")).middle
 
 
 def read_stack(path: Path) -> Product:

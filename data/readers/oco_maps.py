@@ -62,15 +62,14 @@ def _sample(path: Path, name: str) -> np.ndarray:
 def read_area(path: Path) -> Product:
     """Snapshot areas as a lazy grid; each day at midnight UTC as in the store."""
     with reading(path, _AREA):
-        source = xr.open_zarr(path, decode_times=False, chunks={})
+        source = xr.open_zarr(path, decode_times=False, chunks={}, consolidated=False)
         samples = {name: _sample(path, name) for name in _AREA_NAMES if name in source}
     times = decode_times(source["time"], None)
     if times is None or times.size == 0:
         raise FileProblem(path, expected=_AREA, found="no times", remedy="copy the store again")
-    grid = source[list(samples)].rename(_AREA_NAMES | {"latitude": "lat", "longitude": "lon"} if samples else {})
-    for name, ours in _AREA_NAMES.items():
-        if name not in samples:
-            continue
+    names = {name: _AREA_NAMES[name] for name in samples}
+    grid = source[list(samples)].rename(names | {"latitude": "lat", "longitude": "lon"})
+    for name, ours in names.items():
         judged = samples[name] if name != "xco2_uncertainty" else np.empty(0)
         factor = ppm_factor(judged, source[name].attrs.get("units"), path, name)
         if factor != 1.0:
