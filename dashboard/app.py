@@ -94,7 +94,8 @@ def explore_page(library: Library, build: Build | None) -> pmui.Page:
     progress_text = pmui.Typography("", variant="caption", visible=False, margin=0)
     summary = pmui.Typography("", margin=0, sizing_mode="stretch_width", stylesheets=[_SUMMARY])
     empty = pmui.Alert(
-        "There is no data set to show yet. Bring your own with `carbonweather data import PATH`, or build the demo with `carbonweather demo`.",
+        "There is no data set to show yet. Bring your own with `carbonweather data import PATH`, "
+        "or build the demo with `carbonweather demo`.",
         severity="warning",
         visible=view.cube is None,
         margin=0,

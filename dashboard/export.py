@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dashboard.picture import map_png
 from dashboard.provenance import SIMULATED_NOTE, Provenance, one_line, safe_filename
 from data.canonical import cell_bounds
 from data.errors import DataError
@@ -21,7 +22,16 @@ if TYPE_CHECKING:
 
     from analysis.statistics.trends import SeriesFit
 
-__all__ = ["ExportProblem", "Provenance", "map_geotiff", "map_netcdf", "safe_filename", "series_csv", "series_netcdf"]
+__all__ = [
+    "ExportProblem",
+    "Provenance",
+    "map_geotiff",
+    "map_netcdf",
+    "map_png",
+    "safe_filename",
+    "series_csv",
+    "series_netcdf",
+]
 
 CF_CONVENTIONS = "CF-1.11"
 XCO2_STANDARD_NAME = "dry_atmosphere_mole_fraction_of_carbon_dioxide"

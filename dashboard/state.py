@@ -279,11 +279,8 @@ def _known_time(text: str, choice: CubeChoice, repairs: list[str], *, asked: boo
         return ""
     if text in choice.times:
         return text
-    try:
-        wanted = np.datetime64(text.strip(), "m")
-    except ValueError:
-        wanted = np.datetime64("NaT", "m")
-    if np.isnat(wanted):
+    wanted = _moment(text)
+    if wanted is None:
         nearest = choice.times[-1]
         if text and asked:
             repairs.append(f"'{text[:40]}' is not a time; showing {nearest}.")
@@ -293,3 +290,11 @@ def _known_time(text: str, choice: CubeChoice, repairs: list[str], *, asked: boo
     if asked:
         repairs.append(f"There is no map for {text[:40]}; showing the nearest, {nearest}.")
     return nearest
+
+
+def _moment(text: str) -> np.datetime64 | None:
+    try:
+        moment = np.datetime64(text.strip(), "m")
+    except ValueError:
+        return None
+    return None if np.isnat(moment) else moment
