@@ -44,7 +44,10 @@ _LATITUDE = "return tick === 0 ? '0°' : Math.abs(tick) + '°' + (tick < 0 ? 'S'
 
 @dataclass(frozen=True)
 class Hovmoller:
-    """A latitude-time picture: values (rows = latitude, columns = time), its edges, and the column of each step."""
+    """A latitude-time picture: values (rows = latitude, columns = time), its edges, and the column of each step.
+
+    `north` is where the grid ends, `top` where the last row of the picture does (beyond it if rows do not divide evenly).
+    """
 
     values: np.ndarray
     lat: np.ndarray
@@ -52,6 +55,7 @@ class Hovmoller:
     end_ms: float
     south: float
     north: float
+    top: float
     columns: list[int]
 
 
@@ -84,7 +88,9 @@ def hovmoller(times: np.ndarray, lat: np.ndarray, values: np.ndarray, *, south: 
     rows, lat = _coarser_rows(values, lat)
     picture = np.full((rows.shape[1], int(columns[-1]) + 1), np.nan, dtype=np.float32)
     picture[:, columns] = rows.T
-    return Hovmoller(picture, lat, float(start), float(end), south, north, [int(column) for column in columns])
+    per_row = -(-values.shape[1] // MAX_ROWS)
+    top = south + (north - south) * len(lat) * per_row / values.shape[1]
+    return Hovmoller(picture, lat, float(start), float(end), south, north, top, [int(column) for column in columns])
 
 
 def _coarser_rows(values: np.ndarray, lat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -214,7 +220,7 @@ class LinkedViews:
             "x": [picture.start_ms],
             "y": [picture.south],
             "dw": [picture.end_ms - picture.start_ms],
-            "dh": [picture.north - picture.south],
+            "dh": [picture.top - picture.south],
             "lat": [picture.lat],
         }
         self.hovmoller_figure.x_range.update(start=picture.start_ms, end=picture.end_ms)
