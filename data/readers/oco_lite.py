@@ -23,7 +23,7 @@ from data.readers.opening import pack
 from data.readers.periods import slug
 from data.readers.points import Column, soundings, times_from_ids
 from data.readers.probe import Probe
-from data.readers.simulated import is_simulated
+from data.readers.simulated import SIMULATED_CATALOG, is_simulated
 from data.readers.times import decode_times
 from data.readers.units import ppm_factor, to_ppm
 
@@ -232,7 +232,7 @@ def read_xco2(path: Path) -> Product:
             instrument=labelled,
             version=version,
             scale=scale,
-            catalog=_CATALOG.get(instrument, "unknown"),
+            catalog=SIMULATED_CATALOG if dataset.attrs["simulated"] else _CATALOG.get(instrument, "unknown"),
             note=str(dataset.attrs.get("note", "")),
             source_title=str(file.attrs.get("title", "")),
             doi=str(file.attrs.get("identifier_product_doi", "")),
@@ -376,7 +376,7 @@ def read_sif(path: Path) -> Product:
             title=f"{labelled} solar-induced fluorescence, Lite {version}",
             instrument=labelled,
             version=version,
-            catalog=f"{short}-sif-lite",
+            catalog=SIMULATED_CATALOG if dataset.attrs["simulated"] else f"{short}-sif-lite",
             note=str(dataset.attrs.get("note", "")),
             source_title=str(file.attrs.get("title", "")),
         )

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+SIMULATED_CATALOG = "demo"
+"""The catalogue entry that simulated files belong to, whatever instrument they imitate."""
+
 
 class HasAttributes(Protocol):
     """Anything with `get`: a dict of attributes, or attributes read when asked for."""

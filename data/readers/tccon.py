@@ -20,7 +20,7 @@ from data.readers import Reader
 from data.readers.opening import open_dataset, pack
 from data.readers.periods import slug
 from data.readers.probe import Probe
-from data.readers.simulated import is_simulated
+from data.readers.simulated import SIMULATED_CATALOG, is_simulated
 from data.readers.tccon_tables import READERS as TABLES
 from data.readers.times import decode_times
 from data.readers.units import ppm_factor
@@ -150,7 +150,7 @@ def _packed(
         instrument=network,
         version=version,
         scale=scale,
-        catalog="tccon-ggg2020",
+        catalog=SIMULATED_CATALOG if simulated else "tccon-ggg2020",
         network=network,
         note=note,
         doi=str(source.attrs.get("data_doi", "")),

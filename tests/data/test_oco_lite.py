@@ -108,6 +108,7 @@ def test_simulated_files_say_so_and_never_share_a_collection(tmp_path, arrays):
         assert product.dataset.attrs["simulated"] == 1
         assert product.collection == "simulated-oco2-lite-v11.2r"
         assert product.dataset.attrs["instrument"] == "OCO-2 (simulated)"
+        assert product.dataset.attrs["catalog"] == "demo"
     assert real.dataset.attrs["simulated"] == 0 and real.dataset.attrs["instrument"] == "OCO-2"
 
 
