@@ -27,7 +27,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 def writer(folder: Path, first: int, count: int, *extra: str) -> subprocess.Popen[str]:
-    """A process that writes `count` steps; it has started to when this returns."""
+    """A process that writes `count` steps; when this returns, it has written the first."""
     command = [sys.executable, "-m", "tests.data.cube_writer", str(folder), str(first), str(count), *extra]
     process = subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None and process.stdout.readline() == "ready\n"
@@ -63,7 +63,7 @@ def named(cube: Cube) -> set[str]:
     return found | {f"time/xco2/{block.number}/c.0.{i}.{j}" for block in manifest.blocks for i, j in shards}
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_killed_at_any_moment(tmp_path: Path, seed: int):
     chance = random.Random(seed)
     cube = empty(tmp_path / "c")
@@ -72,7 +72,7 @@ def test_killed_at_any_moment(tmp_path: Path, seed: int):
     for first in (1, 100):
         before = len(cube.times)
         process = writer(tmp_path / "c", first, 10_000, "seal")
-        time.sleep(chance.uniform(0.02, 0.5))
+        time.sleep(chance.uniform(0, 0.15))
         process.send_signal(signal.SIGKILL)
         process.wait()
         again = Cube.open(tmp_path / "c")  # the former state, readable as it stands
