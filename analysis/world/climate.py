@@ -209,7 +209,7 @@ def _seasonal_patches() -> np.ndarray:
     return np.stack([patch.on_nodes() for patch in SEASONAL])
 
 
-@functools.lru_cache(maxsize=8)
+@functools.lru_cache(maxsize=96)
 def _background(seed: int, number: int) -> np.ndarray:
     phase = _phase(number)
     year = FIRST_YEAR + (number + 0.5) / 12.0
