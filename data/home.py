@@ -25,7 +25,7 @@ def soundings_dir(root: Path | None = None) -> Path:
 
 
 def sites_dir(root: Path | None = None) -> Path:
-    """Series of ground sites, one Parquet file per network and site."""
+    """Series of ground sites (`data.sites`)."""
     return (root or home()) / "sites"
 
 

@@ -1,0 +1,221 @@
+"""What appending granules means for the archive's files: which soundings stay, which go, and what is written anew.
+
+The result does not depend on the order in which granules come, because of a sounding that two granules hold the one
+of the higher rank (`Granule.rank`) is kept, always.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from data.soundings.contents import Contents, DataFile, Partition, months_of
+from data.soundings.granule import Granule, granule_key
+from data.soundings.table import SoundingTable, in_storage_order, positions, read_rows, times_of, write_parquet
+from data.storage import AppendResult, Change, unique_name
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_FILE_ROWS = 500_000
+"""Soundings in a full file: some 16 row groups, 150 MB with kernels and profiles."""
+
+_SMALL_FILES = 4
+"""So many files that are not full are joined; each sounding is rewritten once or twice on its way into a full one."""
+
+_SAME_PLACE_DEGREES = 0.05
+"""Versions of a product move a sounding by less than this."""
+
+
+class Merge:
+    """One append: which rows stay, which go, and the files that follow from it."""
+
+    def __init__(self, change: Change) -> None:
+        self.change = change
+        self.contents = Contents.of(change.manifest)
+        self.granules = dict(self.contents.granules)
+        self.kept = self.contents.kept()
+        self.incoming: dict[int, SoundingTable] = {}
+        self.dropped: dict[int, np.ndarray | None] = {}
+        """Granule -> numbers of its stored soundings that go, None for all."""
+        self._numbers: dict[str, pa.Table] = {}
+        self._touched = False
+
+    def add(self, new: SoundingTable) -> AppendResult:
+        """Take in one granule against everything stored and everything added before."""
+        new = self._named(new)
+        granule = new.granule
+        known = self.granules.get(granule.key)
+        if known is not None:
+            if (known.digest, known.schema, known.soundings) == (granule.digest, granule.schema, granule.soundings):
+                return AppendResult(0, granule.soundings, new.unusable)
+            self._forget(known)
+        keep = np.ones(new.table.num_rows, dtype=bool)
+        for other in list(self.granules.values()):
+            if other.key != granule.key and other.meets(granule) and new.table.num_rows:
+                mine, theirs = self._shared(new.table, other)
+                if other.rank > granule.rank:
+                    keep[mine] = False
+                elif theirs.size:
+                    self._drop(other.key, theirs)
+        self.granules[granule.key] = granule
+        self.incoming[granule.key] = new if keep.all() else replace(new, table=new.table.filter(keep))
+        self._touched = True
+        added = int(np.count_nonzero(keep))
+        return AppendResult(added, granule.soundings - added, new.unusable)
+
+    def _named(self, new: SoundingTable) -> SoundingTable:
+        """Under its file name, or with its folder's where another file of that name covers other days ("2015/01.nc",
+        "2016/01.nc").
+        """
+        import pyarrow as pa
+
+        known = self.granules.get(new.granule.key)
+        if known is None or known.digest == new.granule.digest or known.meets(new.granule) or not new.folder:
+            return new
+        name = f"{new.folder}/{new.granule.name}"
+        key = granule_key(new.granule.instrument, new.granule.collection, name)
+        place = new.table.schema.get_field_index("granule")
+        column = pa.repeat(pa.scalar(key, pa.int64()), new.table.num_rows)
+        return replace(
+            new,
+            granule=replace(new.granule, name=name, key=key),
+            table=new.table.set_column(place, new.table.schema.field(place), column),
+        )
+
+    def _forget(self, known: Granule) -> None:
+        """Drop a granule that has changed. Others that had given way to it are no longer complete: they count as new
+        next time.
+        """
+        self.incoming.pop(known.key, None)
+        if known.key in self.contents.granules:
+            self.dropped[known.key] = None
+        for other in list(self.granules.values()):
+            if other.key != known.key and other.meets(known) and self._rows(other.key) < other.soundings:
+                self.granules[other.key] = replace(other, digest="")
+
+    def _rows(self, key: int) -> int:
+        if key in self.incoming:
+            return self.incoming[key].table.num_rows
+        gone = self.dropped.get(key, np.empty(0))
+        return 0 if gone is None else self.kept.get(key, 0) - gone.size
+
+    def _shared(self, table: pa.Table, other: Granule) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of `table` that are soundings of another granule too, and those soundings' numbers."""
+        stored = self._stored(other)
+        _, mine, theirs = np.intersect1d(
+            table["sounding_id"].to_numpy(), stored["sounding_id"].to_numpy(), return_indices=True
+        )
+        if not mine.size:
+            return mine, mine
+        lon, lat = positions(table)
+        other_lon, other_lat = positions(stored)
+        turn = np.abs((lon[mine] - other_lon[theirs] + 180.0) % 360.0 - 180.0) * np.cos(np.radians(lat[mine]))
+        same = (np.abs(lat[mine] - other_lat[theirs]) < _SAME_PLACE_DEGREES) & (turn < _SAME_PLACE_DEGREES)
+        same &= np.abs(times_of(table)[mine] - times_of(stored)[theirs]) <= 10**9
+        return mine[same], stored["sounding_id"].to_numpy()[theirs[same]]
+
+    def _stored(self, granule: Granule) -> pa.Table:
+        """Number, time and place of the soundings that a granule has now."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if granule.key in self.incoming:
+            return self.incoming[granule.key].table
+        parts = []
+        for file in self.contents.files.values():
+            if str(granule.key) in file.days:
+                if file.name not in self._numbers:
+                    self._numbers[file.name] = read_rows(
+                        self.change.folder, file.name, ["sounding_id", "time", "geometry", "granule"]
+                    )
+                part = self._numbers[file.name]
+                part = part.filter(pc.equal(part["granule"], granule.key))
+                parts.append(part.filter(self._staying(part)))
+        if not parts:
+            return pa.table({"sounding_id": pa.array([], pa.int64())})
+        return pa.concat_tables(parts)
+
+    def _staying(self, table: pa.Table) -> np.ndarray:
+        """(n,) True for rows that are not dropped."""
+        granules = table["granule"].to_numpy()
+        numbers = table["sounding_id"].to_numpy()
+        stay = np.ones(table.num_rows, dtype=bool)
+        for key, gone in self.dropped.items():
+            of_it = granules == key
+            stay &= ~of_it if gone is None else ~(of_it & np.isin(numbers, gone))
+        return stay
+
+    def _drop(self, key: int, numbers: np.ndarray) -> None:
+        if key in self.incoming:
+            held = self.incoming[key]
+            stay = ~np.isin(held.table["sounding_id"].to_numpy(), numbers)
+            self.incoming[key] = replace(held, table=held.table.filter(stay))
+            return
+        gone = self.dropped.get(key, np.empty(0, dtype=np.int64))
+        if gone is not None:
+            self.dropped[key] = np.union1d(gone, numbers)
+
+    def finish(self) -> None:
+        """Write what changed, month by month, and commit."""
+        if not self._touched:
+            return
+        files = dict(self.contents.files)
+        affected = {name for name, file in files.items() if any(int(key) in self.dropped for key in file.days)}
+        arriving = self._by_partition()
+        for partition in sorted({files[name].partition for name in affected} | set(arriving)):
+            self._write_partition(partition, arriving.pop(partition, []), affected, files)
+        self.change.commit(Contents(files, self.granules, self.contents.schemas).to_manifest())
+
+    def _by_partition(self) -> dict[Partition, list[pa.Table]]:
+        arriving: dict[Partition, list[pa.Table]] = {}
+        for new in self.incoming.values():
+            self.contents.with_column_facts(new.granule.schema, new.table.schema)
+            if new.table.num_rows == 0:
+                continue
+            months = months_of(times_of(new.table))
+            present = np.unique(months)
+            for month in present.tolist():
+                rows = new.table if present.size == 1 else new.table.filter(months == month)
+                arriving.setdefault(Partition(new.granule.instrument, month, new.granule.schema), []).append(rows)
+        return arriving
+
+    def _write_partition(
+        self, partition: Partition, tables: list[pa.Table], affected: set[str], files: dict[str, DataFile]
+    ) -> None:
+        import pyarrow as pa
+
+        here = [file for file in files.values() if file.partition == partition]
+        sources = [file for file in here if file.name in affected]
+        small = [file for file in here if file.rows < _FILE_ROWS and file.name not in affected]
+        if tables and len(small) + 1 >= _SMALL_FILES:
+            sources += small
+        order = tables[0].schema.names if tables else None
+        for file in sources:
+            rows = read_rows(self.change.folder, file.name)
+            rows = rows.filter(self._staying(rows)).replace_schema_metadata(None)
+            tables = [*tables, rows.select(order) if order else rows]
+            del files[file.name]
+        joined = pa.concat_tables([table.cast(tables[0].schema) for table in tables]) if len(tables) > 1 else tables[0]
+        names = [file.name for file in sources]
+        for piece in _pieces(joined):
+            name = f"{partition.folder}/{unique_name('soundings', '.parquet')}"
+            file = DataFile.describing(name, partition, piece, names)
+            granules = [vars(self.granules[int(key)]) for key in file.days]
+            notes = {"file": file.to_json(), "granules": granules, "columns": self.contents.schemas[partition.schema]}
+            size = self.change.write(name, lambda path, piece=piece, notes=notes: write_parquet(piece, path, notes))  # type: ignore[misc]
+            files[name] = replace(file, size=size)
+
+
+def _pieces(table: pa.Table) -> Iterator[pa.Table]:
+    """The rows in storage order, cut by time into files that are not too large; nothing for no rows."""
+    count = -(-table.num_rows // (_FILE_ROWS * 3 // 2))
+    if count > 1:
+        by_time = np.argsort(times_of(table), kind="stable")
+        for part in np.array_split(by_time, count):
+            yield in_storage_order(table.take(part))
+    elif count == 1:
+        yield in_storage_order(table)

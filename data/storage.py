@@ -1,0 +1,318 @@
+"""Folders that change all at once: the ground on which soundings, sites and tables are kept.
+
+Such a folder holds data files that are written once under a name never used before, and one `manifest.json` that says
+which of them count. A change writes its files (hidden name, fsync, rename), then replaces the manifest, then removes
+what the manifest no longer names. Killed at any moment, the folder shows the state before or after the change, never
+one in between; what was left behind is removed by the next change. On local disk a file lock lets one process write
+at a time. On object stores (any fsspec URL), where a file appears only when its upload is complete, the order of
+writing does the same; there only one program may write at a time.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from data.errors import StoreProblem
+
+MANIFEST = "manifest.json"
+_PENDING = ".pending"
+_LOCK = ".lock"
+_LOCK_SECONDS = 600.0
+"""How long a writer waits for another one: a batch of an import takes seconds."""
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@dataclass(frozen=True)
+class AppendResult:
+    """What an append did: rows stored, those that were there (or better ones), and those left out for want of time,
+    place or value.
+    """
+
+    added: int
+    already_there: int
+    unusable: int = 0
+
+
+class ManifestFolder:
+    """A folder of data files and the manifest that names them.
+
+    Parameters
+    ----------
+    url : local folder, or an fsspec URL ("s3://bucket/soundings").
+    what : what is kept there, for messages ("sounding archive").
+    layout : number of the manifest's layout; another one found there is refused.
+    """
+
+    def __init__(self, url: str | os.PathLike[str], *, what: str, layout: int) -> None:
+        from fsspec.core import url_to_fs
+
+        self.fs, root = url_to_fs(os.fspath(url))
+        self.local = "file" in (self.fs.protocol if isinstance(self.fs.protocol, tuple) else (self.fs.protocol,))
+        self.root = root.rstrip("/") or root
+        self.what = what
+        self.layout = layout
+        self._seen: tuple[object, dict[str, Any]] | None = None
+        self._guard = threading.Lock()
+
+    def __reduce__(self):  # a folder travels to other processes as its address
+        return _reopen, (self.address(""), self.what, self.layout)
+
+    def path(self, name: str) -> str:
+        """Path of a file within the file system."""
+        return f"{self.root}/{name}" if name else self.root
+
+    def address(self, name: str) -> str:
+        """Path (local) or URL of a file, as other libraries want it."""
+        return self.path(name) if self.local else self.fs.unstrip_protocol(self.path(name))
+
+    def manifest(self) -> dict[str, Any]:
+        """The manifest as it is now ({"version": 0, "files": {}} where there is none). Not to be changed by the caller.
+
+        Raises
+        ------
+        StoreProblem : damaged, or written by a later version of this program.
+        """
+        with self._guard:
+            signature = self._signature()
+            if self._seen is None or self._seen[0] != signature:
+                self._seen = signature, self._load()
+            return self._seen[1]
+
+    def _signature(self) -> object:
+        try:
+            if self.local:
+                status = os.stat(self.path(MANIFEST))
+                return status.st_ino, status.st_mtime_ns, status.st_size
+            self.fs.invalidate_cache(self.root)
+            return self.fs.checksum(self.path(MANIFEST))
+        except FileNotFoundError:
+            return None
+
+    def _load(self) -> dict[str, Any]:
+        try:
+            content = self.fs.cat_file(self.path(MANIFEST))
+        except FileNotFoundError:
+            return {"layout": self.layout, "version": 0, "files": {}}
+        except OSError as error:
+            raise StoreProblem(
+                f"{self.what} {self.root}: expected a readable {MANIFEST}, found {error.strerror or error}; "
+                "check its permissions."
+            ) from None
+        try:
+            manifest = json.loads(content)
+            layout, _, _ = manifest["layout"], int(manifest["version"]), manifest["files"].items()
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise StoreProblem(
+                f"{self.what} {self.root}: expected a readable {MANIFEST}, found a damaged one "
+                f"({error}); rebuild it with `carbonweather data index`."
+            ) from None
+        if layout != self.layout:
+            raise StoreProblem(
+                f"{self.what} {self.root}: expected layout {self.layout}, found {layout}; use the "
+                "version of this program that wrote it."
+            )
+        return manifest
+
+    def names(self) -> list[str]:
+        """Every visible file below the folder but the manifest, sorted."""
+        try:
+            found = self.fs.find(self.root)
+        except FileNotFoundError:
+            return []
+        names = (path[len(self.root) :].lstrip("/") for path in found)
+        return sorted(
+            name for name in names if name != MANIFEST and not any(part.startswith(".") for part in name.split("/"))
+        )
+
+    @contextmanager
+    def change(self, *, fresh: bool = False) -> Iterator[Change]:
+        """Change the folder: the block writes files and ends with `Change.commit`; without it, nothing has happened.
+
+        Parameters
+        ----------
+        fresh : start from an empty manifest without reading the old one (to rebuild it), and remove nothing left
+            behind.
+
+        Raises
+        ------
+        StoreProblem : no room, no permission, or another program is writing for too long.
+        """
+        with self._explained(), self._locked():
+            if not fresh:
+                self._sweep()
+            change = Change(
+                self,
+                {"layout": self.layout, "version": self._version_or_date(), "files": {}} if fresh else self.manifest(),
+            )
+            try:
+                yield change
+            except BaseException:
+                change.undo()
+                raise
+
+    def _version_or_date(self) -> int:
+        """The version, or where the manifest is lost or damaged the seconds since 1970: it keeps growing either way."""
+        try:
+            return int(self.manifest()["version"]) or int(time.time())
+        except StoreProblem:
+            return int(time.time())
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            reason = (
+                "no room left on the disk"
+                if error.errno in _NO_ROOM
+                else (error.strerror or str(error).splitlines()[0])
+            )
+            remedy = (
+                "free some space and do it again" if error.errno in _NO_ROOM else "check the folder and its permissions"
+            )
+            raise StoreProblem(
+                f"{self.what} {self.root}: expected to write to it, found {reason}; nothing was changed, {remedy}."
+            ) from error
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        if not self.local:
+            yield
+            return
+        from filelock import FileLock, Timeout
+
+        os.makedirs(self.root, exist_ok=True)
+        try:
+            with FileLock(self.path(_LOCK), timeout=_LOCK_SECONDS):
+                yield
+        except Timeout:
+            raise StoreProblem(
+                f"{self.what} {self.root}: another program has been writing to it for "
+                f"{_LOCK_SECONDS:.0f} s; wait for it or end it."
+            ) from None
+
+    def _sweep(self) -> None:
+        """Remove what an interrupted change left behind; only under the lock."""
+        if not self.fs.exists(self.path(_PENDING)):
+            return
+        named = self.manifest()["files"]
+        for path in self.fs.find(self.root):
+            name = path[len(self.root) :].lstrip("/")
+            hidden = name.split("/")[-1].startswith(".")
+            if name not in named and name not in (MANIFEST, _LOCK, _PENDING) and (not hidden or name.endswith(".part")):
+                self.remove([name])
+        self.remove([_PENDING])
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Delete files, and local folders that are empty then; missing ones do not matter."""
+        for name in names:
+            try:
+                self.fs.rm_file(self.path(name))
+            except FileNotFoundError:
+                continue
+            for parent in Path(name).parents if self.local else ():
+                try:
+                    if parent.name:
+                        os.rmdir(self.path(str(parent)))
+                except OSError:  # not empty
+                    break
+
+    def place(self, name: str, write: Callable[[Path], object]) -> int:
+        """Let `write` make a file at the path that it is given, then put it at `name` whole; returns its size in
+        bytes.
+        """
+        if not self.local:
+            with tempfile.TemporaryDirectory() as folder:
+                made = Path(folder) / "made"
+                write(made)
+                self.fs.put_file(str(made), self.path(name))
+                return made.stat().st_size
+        target = Path(self.path(name))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        hidden = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
+        try:
+            write(hidden)
+            with open(hidden, "rb+") as stream:
+                os.fsync(stream.fileno())
+                size = stream.seek(0, os.SEEK_END)
+            os.replace(hidden, target)
+        except BaseException:
+            hidden.unlink(missing_ok=True)
+            raise
+        _sync_folder(target.parent)
+        return size
+
+
+class Change:
+    """One change of a `ManifestFolder` under way.
+
+    Attributes
+    ----------
+    manifest : the state before the change.
+    """
+
+    def __init__(self, folder: ManifestFolder, manifest: dict[str, Any]) -> None:
+        self.folder = folder
+        self.manifest = manifest
+        self._written: list[str] = []
+
+    def write(self, name: str, write: Callable[[Path], object]) -> int:
+        """Add a file under a new name; it counts once the manifest is committed. Returns its size in bytes."""
+        if not self._written:
+            self.folder.place(_PENDING, lambda path: path.write_bytes(b""))
+        self._written.append(name)
+        return self.folder.place(name, write)
+
+    def commit(self, manifest: dict[str, Any]) -> None:
+        """Replace the manifest (its version becomes one more than before) and remove the files that it no longer
+        names.
+        """
+        folder = self.folder
+        version = int(self.manifest["version"]) + 1
+        if not folder.local and folder.manifest() is not self.manifest and self.manifest["files"]:
+            raise StoreProblem(
+                f"{folder.what} {folder.root}: another program changed it meanwhile; do it again, one writer at a time."
+            )
+        content = json.dumps({**manifest, "layout": folder.layout, "version": version}, separators=(",", ":")).encode()
+        folder.place(MANIFEST, lambda path: path.write_bytes(content))
+        self._written.clear()
+        folder.remove(set(self.manifest["files"]) - set(manifest["files"]))
+        folder.remove([_PENDING])
+
+    def undo(self) -> None:
+        """Remove the files written so far that the manifest does not name."""
+        if self._written:
+            named = self.folder.manifest()["files"]
+            self.folder.remove([*(name for name in self._written if name not in named), _PENDING])
+            self._written.clear()
+
+
+def unique_name(stem: str, suffix: str) -> str:
+    """A file name never used before: readers of an older manifest are never handed other data under the same name."""
+    return f"{stem}-{uuid.uuid4().hex[:12]}{suffix}"
+
+
+def _reopen(url: str, what: str, layout: int) -> ManifestFolder:
+    return ManifestFolder(url, what=what, layout=layout)
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name != "posix":  # folders cannot be opened elsewhere
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
