@@ -59,6 +59,7 @@ def download_buttons() -> list[Any]:
             margin=(0, 8),
             sizing_mode="stretch_width",
             align="start",
+            sx={"justifyContent": "flex-start"},
         )
         button.js_on_click(
             code=f"""

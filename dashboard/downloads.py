@@ -20,7 +20,7 @@ from dashboard.provenance import Provenance, safe_filename
 from dashboard.regions import named_region, region_exists, region_rings, region_title
 from dashboard.shown import Shown
 from dashboard.state import ViewState
-from dashboard.wording import place_text, time_text
+from dashboard.wording import map_heading, place_text, time_text
 from data.cube import View
 from data.errors import DataError
 
@@ -106,7 +106,7 @@ def map_title(page: OnScreen) -> str:
     """What the map shows, in words."""
     cube, other = page.cube, page.other
     assert cube is not None
-    text = f"{cube.title}, {cube.variables[page.state.variable].long_name}, {time_text(page.state.time)}"
+    text = f"{map_heading(cube, page.state.variable)}, {time_text(page.state.time)}"
     if other is not None and page.state.compare == "difference":
         text += f" minus {other[0].title}, {time_text(time_labels(other[0])[other[2]])}"
     return text

@@ -27,7 +27,7 @@ from dashboard.map_view import FetchedMap
 from dashboard.regions import named_region, region_exists, region_names, region_rings, region_title
 from dashboard.shown import Shown
 from dashboard.state import ViewState, home_view, polygon_text
-from dashboard.wording import fit_sentence, place_text, region_sentence, time_text
+from dashboard.wording import fit_sentence, map_heading, place_text, region_sentence, time_text
 from data.cube import Cube, RegionCancelled, RegionSeries
 from data.errors import DataError
 from data.palettes import palette
@@ -154,7 +154,7 @@ class ExplorePage(Shown):
             "step": self.step,
             "units": facts.units,
             "digits": _digits(low, high),
-            "title": f"{cube.title} · {facts.long_name}",
+            "title": map_heading(cube, state.variable),
             "hovmoller_columns": self._columns,
         }
         if (other := self.other) is not None:

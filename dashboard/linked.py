@@ -294,7 +294,7 @@ class LinkedViews:
                 ("cell", [value]),
                 ("fit", [fitted]),
                 ("trend", [trend]),
-                ("region ± spread", [mean, band]),
+                ("region", [mean, band]),
                 ("site", [site]),
             )
         ]
@@ -353,7 +353,7 @@ class LinkedViews:
         fig = self._frame("Zonal mean", x_range=Range1d(0, 1), y_range=Range1d(-90, 90))
         fig.yaxis.formatter = CustomJSTickFormatter(code=_LATITUDE)
         fig.line("x", "y", source=self.zonal, line_color="#1f7a9c", line_width=2)
-        fig.xaxis.ticker.desired_num_ticks = 4
+        fig.xaxis.ticker.desired_num_ticks = 3
         return fig
 
     def _histogram(self) -> Any:
@@ -361,7 +361,7 @@ class LinkedViews:
         fig.quad(
             left="left", right="right", top="top", bottom=0, source=self.histogram, fill_color="colour", line_color=None
         )
-        fig.xaxis.ticker.desired_num_ticks = 4
+        fig.xaxis.ticker.desired_num_ticks = 3
         return fig
 
 

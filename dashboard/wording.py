@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from analysis.statistics.trends import SeriesFit
-from data.cube import RegionSeries
+from data.cube import Cube, RegionSeries
 
 MONTHS = (
     "January",
@@ -36,6 +36,15 @@ def time_text(label: str) -> str:
         return f"{name} {year}"
     day, _, clock = rest[0].partition("T")
     return f"{int(day)} {name} {year}{f' {clock} UTC' if clock else ''}"
+
+
+def map_heading(cube: Cube, variable: str) -> str:
+    """The cube's title; with the variable's name where it is not the cube's main one."""
+    return (
+        cube.title
+        if variable == "xco2" or len(cube.variables) == 1
+        else f"{cube.title} · {cube.variables[variable].long_name}"
+    )
 
 
 def fit_sentence(fit: SeriesFit, units: str) -> str:

@@ -63,7 +63,7 @@ def command(
     elif demo:
         from analysis.demo import demo_status
 
-        if not demo_status(root).done:
+        if not demo_status(root, small=small).done:
             build = Build(
                 ["demo", "--home", str(root), "--yes", "--json", *(["--small"] if small else [])],
                 "Building the simulated demo",

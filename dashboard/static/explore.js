@@ -177,6 +177,10 @@ class Explorer {
     this.spec = spec
     this.colours = spec.palette.map(hex)
     if (old.seq !== spec.seq) this.step = spec.step
+    else if (spec.labels.length !== old.labels.length) {  // steps have appeared: stay at the same time
+      const same = spec.labels.indexOf(old.labels[this.step])
+      this.step = same >= 0 ? same : spec.step
+    }
     if (old.projection !== spec.projection) { this.project(); this.go(spec.at ?? this.centre()) }
     else if (spec.at && JSON.stringify(old.at) !== JSON.stringify(spec.at) && spec.goto !== old.goto) this.go(spec.at)
     if (JSON.stringify([old.point, old.region]) !== JSON.stringify([spec.point, spec.region])) this.drawSelection()
