@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,14 +34,18 @@ def read_map(
     grid = manifest.grid
     rows, runs = _selection(grid, bounds, level)
     slot = manifest.steps[time].get(variable.name)
-    parts, longitudes = [], []
-    edges = grid.lon_edges(level)
-    for columns, turn in runs:
-        parts.append(_codes(chunks, grid, variable, slot, level, rows, columns))
-        longitudes.append((0.5 * (edges[:-1] + edges[1:]))[columns] + turn)
-    lat_edges = grid.lat_edges(level)
+    height = map_layout(grid, variable, level, 1).chunk[1]
+    starts = [rows.start, *range((rows.start // height + 1) * height, rows.stop, height), rows.stop]
+
+    def band(band_rows: tuple[int, int]) -> np.ndarray:
+        parts = [_codes(chunks, grid, variable, slot, level, slice(*band_rows), columns) for columns, _ in runs]
+        return variable.decode(np.concatenate(parts, axis=1))
+
+    values = np.concatenate(list(chunks.views.map(band, pairwise(starts))))
+    lat_edges, edges = grid.lat_edges(level), grid.lon_edges(level)
+    longitudes = [(0.5 * (edges[:-1] + edges[1:]))[columns] + turn for columns, turn in runs]
     return xr.DataArray(
-        variable.decode(np.concatenate(parts, axis=1)),
+        values,
         dims=("lat", "lon"),
         coords={
             "time": np.datetime64(time, "ns"),

@@ -210,6 +210,9 @@ class Variable:
         codes = np.asarray(codes)
         if self.dtype == "float32":
             return codes.astype(np.float32, copy=False)
-        values = (codes * np.float64(self.scale) + self.offset).astype(np.float32)
-        values[codes == MISSING] = np.nan
+        from data.cube.resample import unpack
+
+        codes = np.ascontiguousarray(codes, dtype=np.int16)
+        values = np.empty(codes.shape, dtype=np.float32)
+        unpack(codes.reshape(-1), float(self.scale), float(self.offset), values.reshape(-1))
         return values

@@ -378,6 +378,8 @@ class Cube:
         from data.cube.arrays import map_part
 
         kind, moment = self._variable(variable), int(time.astype("datetime64[ns]").astype(np.int64))
+        if moment not in self._store.manifest.steps:
+            raise StoreProblem(f"cube {self.name}: expected one of its times, found {time}; choose another.")
         return self._store.attempt(lambda manifest: map_part(self._store.chunks, manifest, kind, moment, rows, columns))
 
     def _rows(self, variable: str) -> RowFile:

@@ -244,3 +244,10 @@ def is_complete(cells, missing):
         if gaps:
             return False
     return True
+
+
+@njit(nogil=True, cache=True)
+def unpack(codes, scale, offset, out):
+    """Values of packed codes: out = offset + scale * codes, NaN for -32768. codes: (n,) int16; out: (n,) float32."""
+    for i in range(codes.size):
+        out[i] = offset + scale * codes[i] if codes[i] != -32768 else np.nan
