@@ -243,7 +243,6 @@ class CubeImport:
         """
         from data.cube import Cube
         from data.cube.manifest import FILE, Manifest
-        from data.cube.shards import write_file
 
         place = self.building / f"{old.name}.{uuid.uuid4().hex[:8]}"
         try:
@@ -251,7 +250,7 @@ class CubeImport:
             before = Manifest.from_bytes((Path(old.path) / FILE).read_bytes(), old.path)
             fresh = Manifest.from_bytes((place / FILE).read_bytes(), str(place))
             renumbered = replace(fresh, version=before.version + 1, next_number=before.next_number)
-            write_file(str(place / FILE), renumbered.to_bytes())
+            _replace_file(place / FILE, renumbered.to_bytes())
             new = Cube.open(place)
             for step, time in enumerate(old.times):
                 for name in before.steps[int(time.astype(np.int64))]:
@@ -387,13 +386,11 @@ class CubeImport:
 
     def _note(self, collection: str, files: list[GridFile]) -> None:
         """Remember which files are in the cube."""
-        from data.cube.shards import write_file
-
         folder = self.folder / collection
         ledger = read_ledger(folder)
         for file in files:
             ledger[str(file.path)] = file.source.to_json()
-        write_file(str(folder / SOURCES), json.dumps(ledger, indent=0).encode())
+        _replace_file(folder / SOURCES, json.dumps(ledger, indent=0).encode())
         if self._ledgers is not None:
             self._ledgers[collection] = ledger
 
@@ -449,6 +446,17 @@ def _placed(values: np.ndarray, part: Grid, whole: Grid) -> np.ndarray:
     placed = np.full((whole.nlat, whole.nlon), np.nan, dtype=np.float32)
     placed[_window(part, whole)] = values
     return placed
+
+
+def _replace_file(path: Path, content: bytes) -> None:
+    from data.cube.shards import WriteFailure, write_file
+
+    try:
+        write_file(str(path), content)
+    except WriteFailure as failure:
+        raise StoreProblem(
+            f"{path}: expected to write it, found {failure.reason}; free some space or check permissions."
+        ) from None
 
 
 def _shifted(part: slice, start: int) -> slice:

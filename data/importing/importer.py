@@ -150,18 +150,19 @@ class _Import:
         """Recognise a file that was imported before, without reading it."""
         granule = self.archive.holds(path.name, digest)
         if granule is not None:
-            start, end = np.datetime64(granule.start, "ns"), np.datetime64(granule.end, "ns")
+            start: np.datetime64 | None = np.datetime64(granule.start, "ns")
+            end: np.datetime64 | None = np.datetime64(granule.end, "ns")
             facts = (granule.reader, "soundings", granule.soundings)
             self.records[path] = ImportRecord(str(path), *facts, start, end, "unchanged", "imported before")
             return True
         for store in (self.cubes, self.sites, self.tables):
             source = store.holds(path.name, digest)
             if source is not None:
-                span = [
+                start, end = (
                     None if moment is None else np.datetime64(moment, "ns") for moment in (source.start, source.end)
-                ]
+                )
                 facts = (source.reader, source.kind, source.count)
-                self.records[path] = ImportRecord(str(path), *facts, *span, "unchanged", "imported before")
+                self.records[path] = ImportRecord(str(path), *facts, start, end, "unchanged", "imported before")
                 return True
         return False
 

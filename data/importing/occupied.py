@@ -21,7 +21,8 @@ _SPARSE = 0.5
 
 
 def written_parts(product: Product) -> list[tuple[slice, slice]] | None:
-    """Rows and columns of the canonical grid for each place where a zarr store has a chunk, at any time, of any variable.
+    """Rows and columns of the canonical grid for each place where a zarr store has a chunk, at any time, of any
+    variable.
 
     Returns None for what is not a zarr store, and where chunks cover most of the grid.
     """
@@ -41,35 +42,34 @@ def box_around(parts: list[tuple[slice, slice]]) -> tuple[slice, slice]:
 
 
 def _parts_of_arrays(product: Product) -> Iterator[set[tuple[int, int, int, int]]]:
-    """For each stored array on latitude and longitude, first and last row and column of the chunks that were written."""
+    """For each stored array on latitude and longitude, first and last row and column of the chunks that were
+    written.
+    """
     import zarr
 
     group = zarr.open_group(product.path, mode="r")
-    for name, array in group.arrays():
+    arrays = dict(group.arrays())
+    for name, array in arrays.items():
         axes = _axes(array)
-        coordinates = [group.get(axes[canonical][1]) if canonical in axes else None for canonical in ("lat", "lon")]
-        if array.ndim < 2 or not all(isinstance(coordinate, zarr.Array) for coordinate in coordinates):
+        if array.ndim < 2 or not all(
+            canonical in axes and axes[canonical][1] in arrays for canonical in ("lat", "lon")
+        ):
             continue
         folder = product.path / name
         files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
         size = array.shards or array.chunks
         counts = [-(-extent // step) for extent, step in zip(array.shape, size, strict=True)]
-        places = [axes[canonical][0] for canonical in ("lat", "lon")]
+        (row_axis, _), (column_axis, _) = axes["lat"], axes["lon"]
         written = {
-            tuple(index[axis] for axis in places)
+            (index[row_axis], index[column_axis])
             for index in np.ndindex(*counts)
             if array.metadata.encode_chunk_key(index) in files
         }
-        extents = [
-            _extents(
-                np.asarray(coordinate[:], dtype=np.float64),
-                size[axis],
-                product.dataset[canonical].to_numpy(),
-                canonical,
-            )  # type: ignore[index]
-            for canonical, axis, coordinate in zip(("lat", "lon"), places, coordinates, strict=True)
-        ]
-        yield {(*extents[0][row], *extents[1][column]) for row, column in written}
+        extents = {}
+        for canonical, (axis, stored_name) in axes.items():
+            stored = np.asarray(arrays[stored_name][:], dtype=np.float64)
+            extents[canonical] = _extents(stored, size[axis], product.dataset[canonical].to_numpy(), canonical)
+        yield {(*extents["lat"][row], *extents["lon"][column]) for row, column in written}
 
 
 def _extents(stored: np.ndarray, size: int, known: np.ndarray, canonical: str) -> list[tuple[int, int]]:
