@@ -98,8 +98,8 @@ def _write(path: Path, soundings: Soundings, world: World) -> None:
             file.createVariable(name, kind, (name,))[:] = np.arange(1, size + 1)
         for name, quantity in _root(soundings).items():
             _put(file, name, quantity, count)
-        sources = file.createVariable("source_files", str, ("sounding_id",) if count == 0 else ())
-        sources[...] = "simulated"
+        file.createDimension("source_files", 1)
+        file.createVariable("source_files", str, ("source_files",))[:] = np.array(["simulated"], dtype=object)
         for group, quantities in group_quantities(soundings).items():
             within = file.createGroup(group)
             for name, (values, units, long_name) in quantities.items():
