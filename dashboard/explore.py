@@ -81,7 +81,7 @@ class ExplorePage(Shown):
         mapper = LinearColorMapper(palette=["#000000"], low=0.0, high=1.0)
         self.linked = LinkedViews()
         self.map = FetchedMap(self.linked.browser_models, mapper, site_markers(library))
-        self.controls = Controls(self.state, self._titles(), region_names())
+        self._controls: Controls | None = None
         self.on_message: Callable[[str], None] = lambda sentence: None
         self.on_summary: Callable[[str, str], None] = lambda point, region: None
         self.on_shown: Callable[[], None] = lambda: None
@@ -95,7 +95,7 @@ class ExplorePage(Shown):
         self._window: VisibleWindow | None = None
         self._columns: list[int] = []
         self._cancel_region = Event()
-        self._summaries = ["", ""]
+        self.summaries = ["", ""]
         self._region_words = ("", "", "")
         self._seen: tuple[Any, ...] = ()
         self.map.on_event(self._browser_event)
@@ -221,6 +221,14 @@ class ExplorePage(Shown):
         self.linked.show_hovmoller(picture, cube.limits(state.variable), palette(state.palette))
         self._offer()
 
+    @property
+    def controls(self) -> Controls:
+        """The widgets of the sidebar; made when they are first asked for, so that the map need not wait."""
+        if self._controls is None:
+            self._controls = Controls(self.state, self._titles(), region_names())
+            self._offer()
+        return self._controls
+
     def _titles(self) -> dict[str, str]:
         return {name: cube.title for name, cube in self.library.cubes().items()}
 
@@ -229,7 +237,8 @@ class ExplorePage(Shown):
         variables = (
             {} if cube is None else {name: cube.variables[name].long_name for name in cube_choice("", cube).variables}
         )
-        self.controls.offer(self._titles(), variables, () if other is None else time_labels(other))
+        if self._controls is not None:
+            self._controls.offer(self._titles(), variables, () if other is None else time_labels(other))
 
     def _push(self) -> None:
         spec = self.spec()
@@ -328,7 +337,8 @@ class ExplorePage(Shown):
             self._new_cube()
             self._update_point()
             self._update_region()
-            self.controls.show()
+            if self._controls is not None:
+                self._controls.show()
             self._push()
             for sentence in repairs:
                 self.on_message(sentence)
@@ -412,8 +422,8 @@ class ExplorePage(Shown):
             self._summarise(1, f"{name}: {region_sentence(self.region_series, self.step, units)}{note}")
 
     def _summarise(self, which: int, sentence: str) -> None:
-        self._summaries[which] = sentence
-        self.on_summary(*self._summaries)
+        self.summaries[which] = sentence
+        self.on_summary(*self.summaries)
 
     def _later(self, work: Callable[[], Any], show: Callable[[Any], None]) -> None:
         """Run `work` in a thread and `show` its result in this session; a DataError becomes a message."""

@@ -108,15 +108,32 @@ def _coarser_rows(values: np.ndarray, lat: np.ndarray) -> tuple[np.ndarray, np.n
     return rows, centres
 
 
+@dataclass
+class Axes:
+    """Ranges of the four figures; they exist before the figures do."""
+
+    series_x: Range1d
+    series_y: Range1d
+    hovmoller_x: Range1d
+    latitude: Range1d
+    zonal_x: Range1d
+    histogram_x: Range1d
+    histogram_y: Range1d
+
+    @classmethod
+    def empty(cls) -> Axes:
+        """Ranges without data yet."""
+        return cls(*(Range1d(start=0.0, end=1.0) for _ in range(7)))
+
+
 class LinkedViews:
     """The four figures and their data.
 
-    Attributes
-    ----------
-    series_figure, hovmoller_figure, zonal_figure, histogram_figure : Bokeh figures, made once.
+    The data is there from the start; the figures are made by `figures` when the page asks for them, so that the map need not wait.
     """
 
     def __init__(self) -> None:
+        self.axes = Axes.empty()
         self.hovmoller_mapper = LinearColorMapper(palette=["#000000"], low=0.0, high=1.0, nan_color="rgba(0,0,0,0)")
         self.values = ColumnDataSource({"time": [], "value": [], "fitted": [], "trend": []})
         self.site = ColumnDataSource({"time": [], "value": []})
@@ -129,10 +146,16 @@ class LinkedViews:
             dimension="height", location=0, line_color="#7a8b99", line_width=1, line_dash="dashed"
         )
         self.hovmoller_cursor = Span(dimension="height", location=0, line_color="#ffffff", line_width=2)
-        self.series_figure = self._series()
-        self.hovmoller_figure = self._hovmoller()
-        self.zonal_figure = self._zonal()
-        self.histogram_figure = self._histogram()
+        self._figures: tuple[Any, Any, Any, Any] | None = None
+        self._description: dict[str, Any] = {}
+
+    def figures(self) -> tuple[Any, Any, Any, Any]:
+        """Series, latitude-time, zonal mean and histogram; the same ones at each call."""
+        if self._figures is None:
+            self._figures = self._series(), self._hovmoller(), self._zonal(), self._histogram()
+            if self._description:
+                self.describe(**self._description)
+        return self._figures
 
     @property
     def browser_models(self) -> dict[str, Any]:
@@ -141,9 +164,9 @@ class LinkedViews:
             "cursors": [self.series_cursor, self.hovmoller_cursor],
             "hovmoller": self.picture,
             "zonal": self.zonal,
-            "zonal_range": self.zonal_figure.x_range,
+            "zonal_range": self.axes.zonal_x,
             "histogram": self.histogram,
-            "histogram_ranges": [self.histogram_figure.x_range, self.histogram_figure.y_range],
+            "histogram_ranges": [self.axes.histogram_x, self.axes.histogram_y],
         }
 
     def show_point(self, fit: SeriesFit | None, times: np.ndarray, values: np.ndarray) -> None:
@@ -202,15 +225,13 @@ class LinkedViews:
         )
         if values.size == 0 or times.size == 0:
             low, high = self.hovmoller_mapper.low, self.hovmoller_mapper.high
-            self.series_figure.y_range.update(start=low, end=high)
-            self.series_figure.x_range.update(
-                start=self.hovmoller_figure.x_range.start, end=self.hovmoller_figure.x_range.end
-            )
+            self.axes.series_y.update(start=low, end=high)
+            self.axes.series_x.update(start=self.axes.hovmoller_x.start, end=self.axes.hovmoller_x.end)
             return
         pad = 0.06 * float(np.ptp(values)) or 0.5
-        self.series_figure.y_range.update(start=float(values.min()) - pad, end=float(values.max()) + 2.5 * pad)
+        self.axes.series_y.update(start=float(values.min()) - pad, end=float(values.max()) + 2.5 * pad)
         edge = 0.01 * float(np.ptp(times)) or 43_200_000.0
-        self.series_figure.x_range.update(start=float(times.min()) - edge, end=float(times.max()) + edge)
+        self.axes.series_x.update(start=float(times.min()) - edge, end=float(times.max()) + edge)
 
     def show_hovmoller(self, picture: Hovmoller, limits: tuple[float, float], colours: list[str]) -> None:
         """A new latitude-time picture, coloured over all its times (the map's own limits are those of one month)."""
@@ -223,25 +244,28 @@ class LinkedViews:
             "dh": [picture.top - picture.south],
             "lat": [picture.lat],
         }
-        self.hovmoller_figure.x_range.update(start=picture.start_ms, end=picture.end_ms)
-        for fig in (self.hovmoller_figure, self.zonal_figure):
-            fig.y_range.update(start=picture.south, end=picture.north)
+        self.axes.hovmoller_x.update(start=picture.start_ms, end=picture.end_ms)
+        self.axes.latitude.update(start=picture.south, end=picture.north)
         self._fit_series_axes()
 
     def describe(self, *, units: str, series_title: str, dark: bool) -> None:
         """Axis labels, titles and colours."""
+        self._description = {"units": units, "series_title": series_title, "dark": dark}
+        if self._figures is None:
+            return
+        series, _, zonal, histogram = self._figures
         ink, paper, grid = ("#dfe7ee", "#121a22", "#2c3a47") if dark else ("#22313f", "#ffffff", "#e4e9ee")
-        self.series_figure.title.text = series_title
-        self.series_figure.yaxis.axis_label = units
-        self.zonal_figure.xaxis.axis_label = units
-        self.histogram_figure.xaxis.axis_label = units
-        for fig in (self.series_figure, self.hovmoller_figure, self.zonal_figure, self.histogram_figure):
+        series.title.text = series_title
+        series.yaxis.axis_label = units
+        zonal.xaxis.axis_label = units
+        histogram.xaxis.axis_label = units
+        for fig in self._figures:
             fig.border_fill_color = fig.background_fill_color = paper
             fig.title.text_color = ink
             fig.grid.grid_line_color = grid
             for axis in (*fig.xaxis, *fig.yaxis):
                 axis.major_label_text_color = axis.axis_label_text_color = ink
-        for legend in self.series_figure.legend:
+        for legend in series.legend:
             legend.label_text_color = ink
             legend.background_fill_color = paper
 
@@ -270,7 +294,7 @@ class LinkedViews:
         return fig
 
     def _series(self) -> Any:
-        fig = self._frame("Series", x_axis_type="datetime", x_range=Range1d(0, 1), y_range=Range1d(0, 1))
+        fig = self._frame("Series", x_axis_type="datetime", x_range=self.axes.series_x, y_range=self.axes.series_y)
         fig.xaxis.formatter = _dates()
         fig.xaxis.ticker.desired_num_ticks = 6
         band = fig.patch("time", "edge", source=self.band, fill_color="#ff3d6e", fill_alpha=0.16, line_color=None)
@@ -331,7 +355,9 @@ class LinkedViews:
         return fig
 
     def _hovmoller(self) -> Any:
-        fig = self._frame("Latitude and time", x_axis_type="datetime", x_range=Range1d(0, 1), y_range=Range1d(-90, 90))
+        fig = self._frame(
+            "Latitude and time", x_axis_type="datetime", x_range=self.axes.hovmoller_x, y_range=self.axes.latitude
+        )
         fig.xaxis.formatter = _dates()
         fig.yaxis.formatter = CustomJSTickFormatter(code=_LATITUDE)
         fig.grid.visible = False
@@ -350,14 +376,14 @@ class LinkedViews:
         return fig
 
     def _zonal(self) -> Any:
-        fig = self._frame("Zonal mean", x_range=Range1d(0, 1), y_range=Range1d(-90, 90))
+        fig = self._frame("Zonal mean", x_range=self.axes.zonal_x, y_range=self.axes.latitude)
         fig.yaxis.formatter = CustomJSTickFormatter(code=_LATITUDE)
         fig.line("x", "y", source=self.zonal, line_color="#1f7a9c", line_width=2)
         fig.xaxis.ticker.desired_num_ticks = 3
         return fig
 
     def _histogram(self) -> Any:
-        fig = self._frame("In view, % of area", x_range=Range1d(0, 1), y_range=Range1d(0, 1))
+        fig = self._frame("In view, % of area", x_range=self.axes.histogram_x, y_range=self.axes.histogram_y)
         fig.quad(
             left="left", right="right", top="top", bottom=0, source=self.histogram, fill_color="colour", line_color=None
         )

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
-from bokeh.core.properties import String
+from bokeh.core.properties import AnyRef, String
 from bokeh.events import MouseLeave, MouseMove, Reset, SelectionGeometry, Tap
 from bokeh.model import DataModel
 from bokeh.models import (
@@ -45,10 +45,11 @@ SITE_LAYERS = ("tccon", "cities", "plants")
 
 
 class MapLink(DataModel):
-    """The wire between the session and the browser half of the map: one JSON text each way."""
+    """The wire between the session and the browser half of the map: one JSON text each way, and the second map once there is one."""
 
     spec = String(default="{}")
     message = String(default="")
+    second = AnyRef(default=None)
 
 
 class MapView(Protocol):
@@ -122,25 +123,15 @@ class FetchedMap:
     def __init__(self, linked: dict[str, Any], mapper: LinearColorMapper, ground_sites: pd.DataFrame) -> None:
         self.link = MapLink()
         self.mapper = mapper
-        self.x_range, self.y_range = Range1d(-180.0, 180.0), Range1d(-90.0, 90.0)
-        self.panes = [self._pane(title_bar=True), self._pane(title_bar=False)]
+        self.x_range, self.y_range = Range1d(start=-180.0, end=180.0), Range1d(start=-90.0, end=90.0)
+        self._ground_sites = ground_sites
         self._site_renderers: dict[str, list[Any]] = {layer: [] for layer in SITE_LAYERS}
-        for pane in self.panes:
-            self._add_sites(pane, ground_sites)
-        args = {
-            "link": self.link,
-            "panes": [{key: value for key, value in pane.items() if key != "bar"} for pane in self.panes],
-            "linked": linked,
-        }
-        script = CustomJS(args=args, code=(STATIC / "explore.js").read_text(encoding="utf-8"))
-        for pane in self.panes:
-            pane["fig"].js_on_event(MouseMove, script)
-            pane["fig"].js_on_event(MouseLeave, script)
-            pane["fig"].js_on_event(Tap, script)
-            pane["fig"].js_on_event(SelectionGeometry, script)
-            pane["fig"].js_on_event(Reset, script)
+        self._script = CustomJS(code=(STATIC / "explore.js").read_text(encoding="utf-8"))
+        self._bar, first = self._pane(with_bar=True)
+        self._script.args = {"link": self.link, "first": first, "linked": linked}
+        self.panes = [first]
         for name in ("inner_width", "inner_height"):
-            self.panes[0]["fig"].js_on_change(name, script)
+            first["fig"].js_on_change(name, self._script)
 
     @property
     def figure(self) -> Any:
@@ -149,7 +140,11 @@ class FetchedMap:
 
     @property
     def second_figure(self) -> Any:
-        """The figure beside it, for comparison; it shares the first one's ranges."""
+        """The figure beside it, for comparison; it shares the first one's ranges. Made when it is first asked for."""
+        if len(self.panes) == 1:
+            _, second = self._pane(with_bar=False)
+            self.panes.append(second)
+            self.link.second = second
         return self.panes[1]["fig"]
 
     def show(self, spec: dict[str, Any]) -> None:
@@ -174,18 +169,19 @@ class FetchedMap:
     def describe(self, *, second_title: str, bar_title: str, dark: bool) -> None:
         """Titles of the second map and the colour bar, and colours that suit the theme (the first map's title follows the month)."""
         ink, paper, sea = ("#dfe7ee", "#121a22", "#1b2631") if dark else ("#22313f", "#ffffff", "#e8eef2")
-        self.second_figure.title.text = second_title
+        if len(self.panes) > 1:
+            self.second_figure.title.text = second_title
         for pane in self.panes:
             fig = pane["fig"]
             fig.title.text_color = ink
             fig.border_fill_color, fig.background_fill_color = paper, sea
             for axis in (*fig.xaxis, *fig.yaxis):
                 axis.major_label_text_color = ink
-        bar = self.panes[0]["bar"]
+        bar: Any = self._bar
         bar.title, bar.title_text_color, bar.major_label_text_color = bar_title, ink, ink
         bar.background_fill_color = paper
 
-    def _pane(self, *, title_bar: bool) -> dict[str, Any]:
+    def _pane(self, *, with_bar: bool) -> tuple[ColorBar | None, dict[str, Any]]:
         xticker, yticker = FixedTicker(ticks=[]), FixedTicker(ticks=[])
         fig = figure(
             x_range=self.x_range,
@@ -245,7 +241,8 @@ class FetchedMap:
             "yticker": yticker,
             "sites": {},
         }
-        if title_bar:
+        bar = None
+        if with_bar:
             bar = ColorBar(
                 color_mapper=self.mapper,
                 width=10,
@@ -258,13 +255,15 @@ class FetchedMap:
                 margin=0,
             )
             fig.add_layout(bar, "left")
-            pane["bar"] = bar
-        return pane
+        self._add_sites(pane)
+        for event in (MouseMove, MouseLeave, Tap, SelectionGeometry, Reset):
+            fig.js_on_event(event, self._script)
+        return bar, pane
 
-    def _add_sites(self, pane: dict[str, Any], ground_sites: pd.DataFrame) -> None:
+    def _add_sites(self, pane: dict[str, Any]) -> None:
         fig = pane["fig"]
         for layer, style in SITE_STYLES.items():
-            table = ground_sites if layer == "tccon" else site_table(layer)
+            table = self._ground_sites if layer == "tccon" else site_table(layer)
             columns = {name: table[name].tolist() for name in table.columns}
             source = ColumnDataSource({**columns, "x": columns["lon"], "y": columns["lat"]})
             renderer = fig.scatter(

@@ -112,8 +112,9 @@ class Shown:
             projection="lonlat",
         )
         values = cube.decode(state.variable, cube.window(state.variable, self.step, view))
-        if state.compare == "difference" and (other := self.other) is not None:
-            values = values - other[0].decode(other[1], other[0].window(other[1], other[2], view))
+        if (other := self.other) is not None:
+            second = other[0].decode(other[1], other[0].window(other[1], other[2], view))
+            values = values - second if state.compare == "difference" else np.concatenate([values, second])
         values = values[np.isfinite(values)]
         if values.size == 0:
             return cube.limits(state.variable)

@@ -9,6 +9,7 @@ const R = 6378137, HALF_TURN = Math.PI * R, MAX_LAT = 85.0511287798
 const MARGIN = 0.12            // of the window, fetched beyond each side so that a short pan shows no edge
 const CACHE_BYTES = 160e6      // windows kept for going back and forth in time
 const IDLE_MS = 180            // quiet time before Python is told and neighbours are fetched
+const SMALLEST = 60            // pixels; a smaller figure is not a map yet
 const LOWEST_SPAN = 0.2        // degrees; four cells of 0.05
 
 const mercY = lat => R * Math.log(Math.tan(Math.PI / 4 + Math.max(-MAX_LAT, Math.min(MAX_LAT, lat)) * Math.PI / 360))
@@ -123,6 +124,44 @@ function hatch(out, layer, threshold, width, dark) {
       if ((r + c) % 7 === 0 && value(layer, r * width + c) >= threshold) out[r * width + c] = ink
 }
 
+class Distribution {
+  // Weighted values: mean, quantiles and shares from 2000 fine bins between the extremes.
+  constructor(values, weights) {
+    let lowest = Infinity, highest = -Infinity
+    for (const v of values) { if (v < lowest) lowest = v; if (v > highest) highest = v }
+    if (highest <= lowest) { lowest -= 0.5; highest += 0.5 }
+    this.lowest = lowest
+    this.width = (highest - lowest) / 1999.999
+    this.fine = new Float64Array(2000)
+    this.total = 0
+    let sum = 0
+    for (let i = 0; i < values.length; i++) {
+      this.fine[(values[i] - lowest) / this.width | 0] += weights[i]
+      this.total += weights[i]
+      sum += weights[i] * values[i]
+    }
+    this.mean = sum / this.total
+  }
+
+  centre(i) { return this.lowest + (i + 0.5) * this.width }
+
+  quantile(q) {
+    let seen = 0
+    for (let i = 0; i < 2000; i++) { seen += this.fine[i]; if (seen >= q * this.total) return this.centre(i) }
+    return this.centre(1999)
+  }
+
+  shares(from, to, bins) {
+    // Percent of the weight in each of the bins between two values.
+    const top = new Array(bins).fill(0)
+    for (let i = 0; i < 2000; i++) {
+      const k = Math.floor((this.centre(i) - from) / (to - from) * bins)
+      if (k >= 0 && k < bins) top[k] += this.fine[i] / this.total * 100
+    }
+    return top
+  }
+}
+
 class Pane {
   // One figure with a map in it.
   constructor(models) {
@@ -142,7 +181,7 @@ class Pane {
 class Explorer {
   constructor(args) {
     this.link = args.link
-    this.panes = args.panes.map(models => new Pane(models))
+    this.panes = [new Pane(args.first)]
     this.linked = args.linked
     this.main = this.panes[0]
     this.windows = new Windows()
@@ -162,10 +201,23 @@ class Explorer {
     for (const range of [this.main.fig.x_range, this.main.fig.y_range])
       for (const edge of ["start", "end"]) range.properties[edge].change.connect(() => this.moved())
     this.main.swipe.properties.location.change.connect(() => this.swiped())
+    this.link.properties.second.change.connect(() => this.adopt())
     this.link.properties.spec.change.connect(() => this.apply(JSON.parse(this.link.spec)))
     window.addEventListener("popstate", this.onpop = () => this.say("pop", {query: window.location.search.slice(1)}))
     window.addEventListener("pointermove", this.onpointer = event => { this.pointer = [event.clientX, event.clientY] }, {passive: true})
     this.apply(JSON.parse(this.link.spec))
+    this.adopt()
+  }
+
+  adopt() {
+    // A second map has been made for comparison.
+    const {second} = this.link
+    if (!second || this.panes.length > 1) return
+    this.panes.push(new Pane(second instanceof Map ? Object.fromEntries(second) : second))
+    this.outlineKeys = null
+    this.project()
+    if (this.last) { this.ticks(); this.drawOutlines() }
+    this.refresh()
   }
 
   say(kind, body) { this.link.message = JSON.stringify({kind, n: ++this.sequence, ...body}) }
@@ -245,7 +297,8 @@ class Explorer {
 
   resized() {
     const size = this.size()
-    if (!size || (this.last && this.last[0] === size[0] && this.last[1] === size[1])) return
+    if (!size || size[0] < SMALLEST || size[1] < SMALLEST) return  // a page that is still being laid out
+    if ((this.last && this.last[0] === size[0] && this.last[1] === size[1])) return
     const first = !this.last
     this.last = size
     if (first) this.say("screen", {width: window.innerWidth})
@@ -279,7 +332,7 @@ class Explorer {
 
   project() {
     for (const pane of this.panes)
-      for (const source of Object.values(pane.sites)) {
+      for (const source of (pane.sites instanceof Map ? pane.sites : new Map(Object.entries(pane.sites))).values()) {
         const {lon, lat} = source.data
         const x = Array.from(lon, v => this.toX(v)), y = Array.from(lat, v => this.toY(v))
         source.setv({data: {...source.data, x, y}}, {sync: false, check_eq: false})
@@ -459,54 +512,36 @@ class Explorer {
         this.windows.get(this.wanted(step, frame).main).catch(() => null)
   }
 
-  histogram() {
-    // Of the visible pixels, each weighted with the area it stands for.
-    const {frame, main} = this.shown, {x0, x1, y0, y1} = this.bounds()
-    const columns = [Math.max(0, Math.round((x0 - frame.x0) / (frame.x1 - frame.x0) * frame.w)),
-                     Math.min(frame.w, Math.round((x1 - frame.x0) / (frame.x1 - frame.x0) * frame.w))]
-    const rows = [Math.max(0, Math.round((y0 - frame.y0) / (frame.y1 - frame.y0) * frame.h)),
-                  Math.min(frame.h, Math.round((y1 - frame.y0) / (frame.y1 - frame.y0) * frame.h))]
-    const stride = Math.max(1, Math.floor(Math.sqrt((columns[1] - columns[0]) * (rows[1] - rows[0]) / 150000)))
+  visible(layer) {
+    // Values of the visible pixels (thinned to what a histogram needs) and the area each stands for.
+    const {frame} = this.shown, {x0, x1, y0, y1} = this.bounds()
+    const inside = (a, b, low, high, n) => [Math.max(0, Math.round((a - low) / (high - low) * n)), Math.min(n, Math.round((b - low) / (high - low) * n))]
+    const [left, right] = inside(x0, x1, frame.x0, frame.x1, frame.w), [bottom, top] = inside(y0, y1, frame.y0, frame.y1, frame.h)
+    const stride = Math.max(1, Math.floor(Math.sqrt((right - left) * (top - bottom) / 150000)))
     const values = [], weights = []
-    let lowest = Infinity, highest = -Infinity
-    for (let r = rows[0]; r < rows[1]; r += stride) {
+    for (let r = bottom; r < top; r += stride) {
       const lat = this.toLat(frame.y0 + (r + 0.5) / frame.h * (frame.y1 - frame.y0))
       if (Math.abs(lat) > 90) continue
       const cosine = Math.cos(lat * Math.PI / 180), weight = this.mercator ? cosine * cosine : cosine
-      for (let c = columns[0]; c < columns[1]; c += stride) {
-        const v = value(main, r * frame.w + c)
-        if (v !== v) continue
-        values.push(v); weights.push(weight)
-        if (v < lowest) lowest = v
-        if (v > highest) highest = v
+      for (let c = left; c < right; c += stride) {
+        const v = value(layer, r * frame.w + c)
+        if (v === v) { values.push(v); weights.push(weight) }
       }
     }
-    const {histogram} = this.linked
-    if (!values.length) {
+    return new Distribution(values, weights)
+  }
+
+  histogram() {
+    const {main, second} = this.shown, {histogram} = this.linked, seen = this.visible(main)
+    if (!seen.total) {
       histogram.setv({data: {left: [], right: [], top: [], colour: []}}, {sync: false, check_eq: false})
       return
     }
-    if (highest <= lowest) { lowest -= 0.5; highest += 0.5 }
-    const fine = new Float64Array(2000), scale = 1999.999 / (highest - lowest)
-    let total = 0, sum = 0
-    for (let i = 0; i < values.length; i++) {
-      fine[(values[i] - lowest) * scale | 0] += weights[i]
-      total += weights[i]; sum += weights[i] * values[i]
-    }
-    const quantile = q => {
-      let seen = 0
-      for (let i = 0; i < 2000; i++) { seen += fine[i]; if (seen >= q * total) return lowest + (i + 0.5) / 1999.999 * (highest - lowest) }
-      return highest
-    }
-    const from = quantile(0.002), to = Math.max(quantile(0.998), from + 1e-9 * Math.abs(from) + 1e-12)
+    const from = seen.quantile(0.002), to = Math.max(seen.quantile(0.998), from + 1e-9 * Math.abs(from) + 1e-12)
     // bins no finer than the steps in which the values are stored, or empty ones would show
     const quantum = main.dtype === "int16" ? main.scale : 0
     const bins = Math.max(1, Math.min(60, quantum ? Math.floor((to - from) / quantum / Math.ceil((to - from) / quantum / 60)) : 60))
-    const top = new Array(bins).fill(0), {low, high} = this.spec, n = this.colours.length
-    for (let i = 0; i < 2000; i++) {
-      const k = Math.floor((lowest + (i + 0.5) / 1999.999 * (highest - lowest) - from) / (to - from) * bins)
-      if (k >= 0 && k < bins) top[k] += fine[i] / total * 100
-    }
+    const top = seen.shares(from, to, bins), {low, high} = this.spec, n = this.colours.length
     const left = top.map((_, k) => from + k / bins * (to - from)), right = top.map((_, k) => from + (k + 1) / bins * (to - from))
     const colour = left.map((v, k) => {
       const j = Math.floor(((v + right[k]) / 2 - low) / (high - low) * n)
@@ -516,8 +551,12 @@ class Explorer {
     const [across, up] = this.linked.histogram_ranges
     across.setv({start: from, end: to}, {sync: false})
     up.setv({start: 0, end: 1.06 * Math.max(...top)}, {sync: false})
-    const middle = sum / total
-    this.say("window", {mean: middle, low: quantile(0.02), high: quantile(0.98)})
+    const limits = [seen.quantile(0.02), seen.quantile(0.98)], also = second ? this.visible(second) : null
+    if (also?.total) {
+      limits[0] = Math.min(limits[0], also.quantile(0.02))
+      limits[1] = Math.max(limits[1], also.quantile(0.98))
+    }
+    this.say("window", {mean: seen.mean, low: limits[0], high: limits[1]})
   }
 
   // ---- overlays ----------------------------------------------------------------------------------------------------
@@ -673,7 +712,7 @@ export default function (args, object, data) {
   let explorer = bus().maps.get(args.link.id)
   if (!explorer) {
     let ready = true
-    try { void args.panes[0].fig.inner_width } catch { ready = false }
+    try { void args.first.fig.inner_width } catch { ready = false }
     if (!ready) return
     explorer = new Explorer(args)
   }
