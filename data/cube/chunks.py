@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
@@ -127,11 +127,11 @@ def in_turn(
     jobs: Iterable[Job],
     *,
     cancelled: Callable[[], bool] | None = None,
-) -> Iterator[Result | None]:
+) -> Generator[Result | None, None, None]:
     """Results in order, with only a few jobs started ahead, so that others get their share of the pool and memory
     stays bounded.
 
-    Yields None once, as the last item, when `cancelled()` says so.
+    Yields None once, as the last item, when `cancelled()` says so. Close it (`contextlib.closing`): that waits for what runs.
     """
     waiting: deque[Future[Result]] = deque()
     try:

@@ -8,6 +8,7 @@ sealed, and estimates, from the maps.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -121,13 +122,14 @@ def region_sums(
             _accumulate(chunk, weights, variable.missing, out)
         return job.steps, out[job.planes]
 
-    for done, result in enumerate(in_turn(chunks.long_work, work, jobs, cancelled=cancelled), start=1):
-        if result is None:
-            raise RegionCancelled("the calculation of this region was stopped.")
-        steps, part = result
-        sums[steps] += part
-        if progress is not None:
-            progress(done / len(jobs))
+    with closing(in_turn(chunks.long_work, work, jobs, cancelled=cancelled)) as results:
+        for done, result in enumerate(results, start=1):
+            if result is None:
+                raise RegionCancelled("the calculation of this region was stopped.")
+            steps, part = result
+            sums[steps] += part
+            if progress is not None:
+                progress(done / len(jobs))
     return sums
 
 

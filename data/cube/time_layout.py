@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
+from contextlib import closing
 
 import numpy as np
 
@@ -25,8 +26,7 @@ _SHARD_BYTES = 96_000_000
 
 
 def block_layout(grid: Grid, variable: Variable, count: int) -> ShardLayout:
-    """Chunks and shards of a block of `count` steps: 60 x 60 cells a chunk, 30 x 30 in long blocks; about half a
-    megabyte."""
+    """Chunks and shards of a block of `count` steps: 60 x 60 cells a chunk, 30 x 30 in long blocks; up to a megabyte."""
     chunk = 60 if count <= 128 else 30
     item = np.dtype(variable.dtype).itemsize
     most = max(1, min(600, int(math.sqrt(_SHARD_BYTES / (count * item)))) // chunk)
@@ -121,8 +121,9 @@ def write_block(
             build_shard([_encode(part, variable) for part in _parts(values, layout)]),
         )
 
-    for done, _ in enumerate(in_turn(chunks.long_work, work, tiles), start=1):
-        progress(done / len(tiles))
+    with closing(in_turn(chunks.long_work, work, tiles)) as results:
+        for done, _ in enumerate(results, start=1):
+            progress(done / len(tiles))
     write_file(
         os.path.join(target, "zarr.json"),
         layout.metadata(("time", "lat", "lon"), {"units": variable.units, "slots": list(block.slots)}),

@@ -302,6 +302,7 @@ def test_to_xarray_is_lazy_and_right(tmp_path: Path):
     np.testing.assert_allclose(dataset.xco2.mean(), np.nanmean(values), rtol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:Numcodecs codecs are not in the Zarr version 3 specification")
 def test_zarr_reads_both_layouts(tmp_path: Path):
     """The files are what they say: the reference implementation reads the same numbers."""
     grid = Grid(-180.0, -90.0, 0.5, 0.5, 720, 360)
