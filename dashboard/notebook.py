@@ -87,7 +87,11 @@ def explore_map(
     lines = hv.Path([_projected(line, projection) for line in coastlines("110m")], kdims=[x, y])
     frame: dict[str, Any] = {"frame_width": width, "frame_height": height, "xlim": (x0, x1), "ylim": (y0, y1)}
     frame |= {"title": "{label} · {dimensions}", "hooks": [_in_degrees] if projection == "mercator" else []}
-    quick = {"active_tools": ["pan", "wheel_zoom"], "backend_opts": {"plot.lod_timeout": LOD_TIMEOUT_MS}}
+    canvas = {
+        "plot.lod_timeout": LOD_TIMEOUT_MS,
+        "plot.output_backend": "canvas",
+    }  # lines by WebGL take seconds without a GPU
+    quick = {"active_tools": ["pan", "wheel_zoom"], "backend_opts": canvas}
     return (picture * lines.opts(color="#10202c", line_width=0.8)).opts(**frame, **quick)
 
 
