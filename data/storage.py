@@ -215,6 +215,12 @@ class ManifestFolder:
                 self.remove([name])
         self.remove([_PENDING])
 
+    def mark_pending(self) -> None:
+        """Say that a change is under way, until it is committed or undone; the next change then looks for leftovers."""
+        self.fs.pipe_file(self.path(_PENDING), b"")
+        if self.local:
+            _sync_folder(Path(self.root))
+
     def remove(self, names: Iterable[str]) -> None:
         """Delete files, and local folders that are empty then; missing ones do not matter."""
         for name in names:
@@ -271,7 +277,7 @@ class Change:
     def write(self, name: str, write: Callable[[Path], object]) -> int:
         """Add a file under a new name; it counts once the manifest is committed. Returns its size in bytes."""
         if not self._written:
-            self.folder.place(_PENDING, lambda path: path.write_bytes(b""))
+            self.folder.mark_pending()
         self._written.append(name)
         return self.folder.place(name, write)
 
