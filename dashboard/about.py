@@ -26,7 +26,7 @@ def describe(cube: Cube) -> str:
     first, last = (str(np.datetime64(times[index], "D")) for index in (0, -1))
     lines = [
         "**Simulated data**: not a measurement." if simulated else "",
-        f"{grid.dlat:g}° × {grid.dlon:g}°, {len(times)} maps, {first} to {last}.",
+        f"{grid.dlat:.4g}° × {grid.dlon:.4g}°, {len(times)} maps, {first} to {last}.",
     ]
     citation = str(cube.attrs.get("citation", "") or "")
     if citation:

@@ -392,4 +392,4 @@ class LinkedViews:
 
 
 def _dates() -> DatetimeTickFormatter:
-    return DatetimeTickFormatter(years="%Y", months="%b %Y", days="%d %b", hours="%H:%M", boundary_scaling=False)
+    return DatetimeTickFormatter(years="%Y", months="%m/%y", days="%d %b", hours="%H:%M", boundary_scaling=False)

@@ -168,13 +168,13 @@ class FetchedMap:
 
     def describe(self, *, second_title: str, bar_title: str, dark: bool) -> None:
         """Titles of the second map and the colour bar, and colours that suit the theme (the first map's title follows the month)."""
-        ink, paper, sea = ("#dfe7ee", "#121a22", "#1b2631") if dark else ("#22313f", "#ffffff", "#e8eef2")
+        ink, paper = ("#dfe7ee", "#121a22") if dark else ("#22313f", "#ffffff")
         if len(self.panes) > 1:
             self.second_figure.title.text = second_title
         for pane in self.panes:
             fig = pane["fig"]
             fig.title.text_color = ink
-            fig.border_fill_color, fig.background_fill_color = paper, sea
+            fig.border_fill_color = fig.background_fill_color = paper
             for axis in (*fig.xaxis, *fig.yaxis):
                 axis.major_label_text_color = ink
         bar: Any = self._bar

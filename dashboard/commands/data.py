@@ -58,8 +58,11 @@ def _root(home: Path | None) -> Path:
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @_home_option
 @_json_option
+@click.option("--progress", is_flag=True, help="With --json: also a line with done, total and label before each file.")
 @click.pass_context
-def import_command(ctx: click.Context, paths: tuple[Path, ...], home: Path | None, as_json: bool) -> None:
+def import_command(
+    ctx: click.Context, paths: tuple[Path, ...], home: Path | None, as_json: bool, progress: bool
+) -> None:
     """Import files, zarr stores and folders of them; the format of each is recognised.
 
     What had been imported before stays as it is. The exit code is 1 if any file could not be imported.
@@ -68,7 +71,7 @@ def import_command(ctx: click.Context, paths: tuple[Path, ...], home: Path | Non
 
     root = _root(home)
     if as_json:
-        records = import_paths(paths, home=root)
+        records = import_paths(paths, home=root, progress=_print_progress if progress else None)
         for record in records:
             click.echo(json.dumps(_plain(record)))
     else:
@@ -88,6 +91,10 @@ def import_command(ctx: click.Context, paths: tuple[Path, ...], home: Path | Non
         _show(records, root)
     if any(record.status == "failed" for record in records):
         ctx.exit(1)
+
+
+def _print_progress(done: int, total: int, label: str) -> None:
+    click.echo(json.dumps({"done": done, "total": total, "label": label}))
 
 
 def _plain(record: ImportRecord) -> dict[str, Any]:

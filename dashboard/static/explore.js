@@ -88,9 +88,10 @@ const value = (layer, i) => {
   return code
 }
 
-function lookup(layer, palette, low, high) {
+function lookup(layer, palette, low, high, missing) {
   // Colour of every int16 code: one table, so that painting is one read a pixel.
   const table = new Uint32Array(65536), n = palette.length, norm = n / (high - low)
+  table[0] = missing
   for (let code = -32767; code < 32768; code++) {
     const k = Math.floor((layer.offset + layer.scale * code - low) * norm)
     table[code + 32768] = palette[k < 0 ? 0 : k >= n ? n - 1 : k]
@@ -98,11 +99,11 @@ function lookup(layer, palette, low, high) {
   return table
 }
 
-function paintInto(out, layer, palette, low, high, columns, width) {
+function paintInto(out, layer, {palette, low, high, missing}, columns, width) {
   // columns: [from, to) of each row that this layer fills.
   const [from, to] = columns, {codes} = layer, rows = codes.length / width
   if (layer.dtype === "int16") {
-    const table = lookup(layer, palette, low, high)
+    const table = lookup(layer, palette, low, high, missing)
     for (let r = 0; r < rows; r++)
       for (let i = r * width + from, end = r * width + to; i < end; i++) out[i] = table[codes[i] + 32768]
     return
@@ -111,7 +112,7 @@ function paintInto(out, layer, palette, low, high, columns, width) {
   for (let r = 0; r < rows; r++)
     for (let i = r * width + from, end = r * width + to; i < end; i++) {
       const v = codes[i]
-      if (v !== v) { out[i] = 0; continue }
+      if (v !== v) { out[i] = missing; continue }
       const k = Math.floor((v - low) * norm)
       out[i] = palette[k < 0 ? 0 : k >= n ? n - 1 : k]
     }
@@ -405,24 +406,25 @@ class Explorer {
     const {frame, main, second, std, points} = this.shown
     if (!main) return
     const {low, high, compare, dark} = this.spec, n = frame.w * frame.h
+    const colours = {palette: this.colours, low, high, missing: hex(dark ? "#1b2631" : "#e4ebf0")}
     const out = new Uint32Array(n), all = [0, frame.w]
     let edge = frame.w
     if (compare === "swipe" && second) {
       const {x0, x1} = this.bounds()
       edge = Math.max(0, Math.min(frame.w, Math.round((x0 + this.swipe * (x1 - x0) - frame.x0) / (frame.x1 - frame.x0) * frame.w)))
-      paintInto(out, second, this.colours, low, high, [edge, frame.w], frame.w)
+      paintInto(out, second, colours, [edge, frame.w], frame.w)
     }
-    paintInto(out, main, this.colours, low, high, [0, edge], frame.w)
+    paintInto(out, main, colours, [0, edge], frame.w)
     if (std) hatch(out, std, this.spec.std.threshold, frame.w, dark)
     this.main.put(this.main.image, out, frame)
     if (compare === "side" && second && this.panes[1]) {
       const right = new Uint32Array(n)
-      paintInto(right, second, this.colours, low, high, all, frame.w)
+      paintInto(right, second, colours, all, frame.w)
       this.panes[1].put(this.panes[1].image, right, frame)
     }
     if (points) {
       const dots = new Uint32Array(n)
-      paintInto(dots, points, this.colours, low, high, all, frame.w)
+      paintInto(dots, points, {...colours, missing: 0}, all, frame.w)
       this.main.put(this.main.points, dots, frame)
       this.dotted = true
     } else if (this.dotted) { this.main.clear(this.main.points); this.dotted = false }
