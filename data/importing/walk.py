@@ -8,13 +8,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 _ZARR_MARKS = ("zarr.json", ".zgroup", ".zmetadata", ".zattrs")
-_DOCUMENTATION = re.compile(r"(?i)(readme|licen[cs]e|copying|changelog)|.*\.(md|rst|pdf)$")
+_NOT_DATA = re.compile(r"(?i)(readme|licen[cs]e|copying|changelog)|.*\.(md|rst|pdf|part|part\.json)$")
+"""Documentation, and downloads that are still under way (`data.fetch` names them so)."""
 
 
 def files_to_import(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
     """The data files that the paths mean, each once, in a fixed order.
 
-    A folder means all files below it but hidden ones and documentation; a zarr store is one item; a path named itself
+    A folder means all files below it but hidden ones, documentation and unfinished downloads; a zarr store is one item; a path named itself
     always counts.
     """
     found: dict[str, Path] = {}
@@ -37,4 +38,4 @@ def files_below(folder: Path) -> Iterator[Path]:
         stores = [name for name in folders if not name.startswith(".") and is_zarr(here / name)]
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in stores)
         yield from (here / name for name in stores)
-        yield from (here / name for name in names if not name.startswith(".") and not _DOCUMENTATION.match(name))
+        yield from (here / name for name in names if not name.startswith(".") and not _NOT_DATA.match(name))

@@ -120,7 +120,7 @@ def read_ndvi(path: Path) -> Product:
             path=path,
             title="Copernicus NDVI, mean of 21 June 1999-2017" if vegetation else name,
             instrument="Copernicus" if vegetation else "unknown",
-            catalog="modis-vegetation" if vegetation else "none",
+            catalog="copernicus-ndvi" if vegetation else "none",
             static=1,
         )
 
@@ -159,7 +159,7 @@ def read_lights(path: Path) -> Product:
         path=path,
         title="Lights at night (picture)" if "night" in path.name.lower() else f"Picture of the globe: {path.stem}",
         instrument="NASA" if "night" in path.name.lower() else "unknown",
-        catalog="viirs-lights" if "night" in path.name.lower() else "none",
+        catalog="none",
         static=1,
         note="an 8-bit picture, not a measurement of radiance",
     )
