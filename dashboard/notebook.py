@@ -83,16 +83,22 @@ def explore_map(
         return hv.Image(cube.decode(name, codes)[::-1], bounds=edges, kdims=[x, y], vdims=[value], label=cube.title)
 
     picture = hv.DynamicMap(draw, kdims=[hv.Dimension("time", values=list(steps))], streams=[_visible_range()()])
-    picture = picture.opts(cmap=colours(palette), clim=cube.limits(name), colorbar=True, tools=["hover"])
-    lines = hv.Path([_projected(line, projection) for line in coastlines("110m")], kdims=[x, y])
-    frame: dict[str, Any] = {"frame_width": width, "frame_height": height, "xlim": (x0, x1), "ylim": (y0, y1)}
-    frame |= {"title": "{label} · {dimensions}", "hooks": [_in_degrees] if projection == "mercator" else []}
-    canvas = {
-        "plot.lod_timeout": LOD_TIMEOUT_MS,
-        "plot.output_backend": "canvas",
-    }  # lines by WebGL take seconds without a GPU
-    quick = {"active_tools": ["pan", "wheel_zoom"], "backend_opts": canvas}
-    return (picture * lines.opts(color="#10202c", line_width=0.8)).opts(**frame, **quick)
+    picture = picture.opts(
+        cmap=colours(palette),
+        clim=cube.limits(name),
+        colorbar=True,
+        frame_width=width,
+        frame_height=height,
+        xlim=(x0, x1),
+        ylim=(y0, y1),
+        title="{label} · {dimensions}",
+        tools=["hover"],
+        active_tools=["pan", "wheel_zoom"],
+        lod={"factor": 10, "interval": 300, "threshold": 2000, "timeout": LOD_TIMEOUT_MS},
+        hooks=[_on_canvas] if projection == "lonlat" else [_on_canvas, _in_degrees],
+    )
+    lines = [_projected(line, projection) for line in coastlines("110m")]
+    return picture * hv.Path(lines, kdims=[x, y]).opts(color="#10202c", line_width=0.8)
 
 
 def extent(cube: Cube, projection: Projection) -> tuple[float, float, float, float]:
@@ -118,6 +124,10 @@ def _visible_range() -> Any:
     stream = type("VisibleRange", (RangeXY,), {})
     Stream._callbacks["bokeh"][stream] = type("VisibleRangeCallback", (RangeXYCallback,), {"debounce": DEBOUNCE_MS})
     return stream
+
+
+def _on_canvas(plot: Any, _element: Any) -> None:
+    plot.state.output_backend = "canvas"  # HoloViews takes WebGL, whose lines need seconds where there is no GPU
 
 
 def _in_degrees(plot: Any, _element: Any) -> None:

@@ -86,11 +86,13 @@ def test_the_slider_changes_the_month_in_the_same_range(cube):
 
 
 def test_it_draws_on_a_canvas_and_tells_new_ranges_early(cube):
+    import holoviews as hv
     import holoviews.plotting.bokeh.callbacks as callbacks
 
     from dashboard.notebook import DEBOUNCE_MS, LOD_TIMEOUT_MS, explore_map
 
-    plot, _ = plotted(explore_map(cube))
+    plot, _ = plotted(explore_map(cube) * hv.Points([(116.4, 39.9)]))  # whatever is laid over it
+    assert plot.state.frame_width == 900
     assert plot.state.lod_timeout == LOD_TIMEOUT_MS
     assert plot.state.output_backend == "canvas"
     assert callback(plot).debounce == DEBOUNCE_MS
