@@ -7,6 +7,7 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 from panel.custom import JSComponent
+from panel.util import edit_readonly
 from panel_material_ui.template.base import Meta
 
 from dashboard.about import about, download_buttons
@@ -146,6 +147,9 @@ def explore_page(library: Library, build: Build | None) -> pmui.Page:
         busy_indicator=None,
         meta=Meta(name="Carbon Weather", title="Carbon Weather", description="Maps, series and trends of column CO2"),
     )
+
+    with edit_readonly(page):
+        page.busy = False  # no longer follows every event: each change would walk all models of the page (30 ms)
 
     def arrange() -> None:
         both = view.state.compare == "side"
