@@ -126,7 +126,7 @@ class CubeImport:
                 nlon=columns.stop - columns.start,
                 nlat=rows.stop - rows.start,
             )
-        variables = {str(name): packing(dataset[name]) for name in dataset.data_vars}
+        variables = {str(name): packing(dataset[name], parts) for name in dataset.data_vars}
         times = dataset["time"].to_numpy().astype("datetime64[ns]")
         source = replace(Source.of(product), digest=digest)
         self._files.setdefault(product.collection, []).append(
@@ -270,7 +270,7 @@ class CubeImport:
         except BaseException:
             shutil.rmtree(place, ignore_errors=True)
             raise
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(self.building, ignore_errors=True)
         return Cube.open(old.path)
 
     def _recover(self) -> None:
@@ -470,19 +470,29 @@ def _finite(values: np.ndarray) -> np.ndarray:
     return values
 
 
-def packing(array: xr.DataArray) -> Variable:
-    """How a variable is stored: mole fractions in ppm as int16 of 0.01 ppm (72..728 ppm), everything else as
-    float32.
-    """
-    from data.readers.opening import sample_values
+def packing(array: xr.DataArray, parts: list[tuple[slice, slice]] | None = None) -> Variable:
+    """How a variable is stored: mole fractions in ppm as int16 of 0.01 ppm (72..728 ppm), everything else as float32.
 
+    `parts` says where a sparse store holds anything at all.
+    """
     name, units = str(array.name), str(array.attrs.get("units", ""))
     long_name = str(array.attrs.get("long_name", name))
     if units == "ppm":
-        sample = sample_values(array)
+        sample = _sample(array, parts)
         if sample.size and _PPM_RANGE[0] <= sample.min() and sample.max() <= _PPM_RANGE[1]:
             return Variable(name, units, long_name, "int16", 0.01, 400.0)
     return Variable(name, units, long_name, "float32", 1.0, 0.0)
+
+
+def _sample(array: xr.DataArray, parts: list[tuple[slice, slice]] | None) -> np.ndarray:
+    from data.readers.opening import sample_values
+
+    for rows, columns in parts or ():
+        values = array.isel(lat=rows, lon=columns).to_numpy()
+        finite = values[np.isfinite(values)]
+        if finite.size:
+            return finite
+    return sample_values(array)
 
 
 def _weight(product: Product) -> int:
