@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,9 @@ def serve(
 
 def warm_up(library: Library) -> None:
     """Compile kernels, read geography and import the plotting stack before the first visitor comes."""
+    from data.cube.warm_up import warm_up as warm_up_cubes
+
+    threading.Thread(target=warm_up_cubes, name="warm-up", daemon=True).start()
     outline("coastlines", "110m")
     outline("borders", "110m")
     explore_page(library, None).get_root()
