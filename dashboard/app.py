@@ -52,7 +52,8 @@ def warm_up(library: Library) -> None:
     """Compile kernels, read geography and import the plotting stack before the first visitor comes."""
     from data.cube.warm_up import warm_up as warm_up_cubes
 
-    threading.Thread(target=warm_up_cubes, name="warm-up", daemon=True).start()
     outline("coastlines", "110m")
     outline("borders", "110m")
     explore_page(library, None).get_root()
+    # in a thread only now: two threads that first import the same library can trip over its half-made modules
+    threading.Thread(target=warm_up_cubes, name="warm-up", daemon=True).start()
