@@ -279,6 +279,8 @@ class LinkedViews:
             min_border=2,
             margin=0,
             output_backend="canvas",
+            outline_line_color=None,
+            border_line_color=None,
             **options,
         )
         fig.title.text_font_size = "12px"

@@ -194,6 +194,8 @@ class FetchedMap:
             lod_timeout=50,
             min_border=4,
             output_backend="canvas",
+            outline_line_color=None,
+            border_line_color=None,
             margin=0,
         )
         fig.toolbar.logo = None

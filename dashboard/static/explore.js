@@ -398,6 +398,10 @@ class Explorer {
       return
     }
     this.shown = {frame, main, second, std, points, step}
+    if (points && !points.count && !this.playing && this.emptyMonth !== step) {
+      this.emptyMonth = step
+      this.say("error", {sentence: `There are no soundings with XCO2 of ${say(this.spec.labels[step].slice(0, 7))} in the data folder.`})
+    }
     this.paint()
     bus().dispatchEvent(new CustomEvent("painted", {detail: {step, frame, version: this.spec.seq}}))
   }
@@ -415,11 +419,13 @@ class Explorer {
       paintInto(out, second, colours, [edge, frame.w], frame.w)
     }
     paintInto(out, main, colours, [0, edge], frame.w)
+    this.clearBeyondPoles(out, frame)
     if (std) hatch(out, std, this.spec.std.threshold, frame.w, dark)
     this.main.put(this.main.image, out, frame)
     if (compare === "side" && second && this.panes[1]) {
       const right = new Uint32Array(n)
       paintInto(right, second, colours, all, frame.w)
+      this.clearBeyondPoles(right, frame)
       this.panes[1].put(this.panes[1].image, right, frame)
     }
     if (points) {
@@ -431,6 +437,14 @@ class Explorer {
     this.drawSwipe()
     if (!this.playing) this.settle()
     document.documentElement.dataset.painted = String(++this.paints || (this.paints = 1))
+  }
+
+  clearBeyondPoles(out, frame) {
+    // "No data" is a statement about the Earth; above the poles there is none.
+    if (this.mercator) return
+    const row = lat => Math.max(0, Math.min(frame.h, Math.round((lat - frame.y0) / (frame.y1 - frame.y0) * frame.h)))
+    out.fill(0, row(90) * frame.w)
+    out.fill(0, 0, row(-90) * frame.w)
   }
 
   drawSwipe() {
