@@ -79,23 +79,16 @@ class Arrays:
         """Values as floats (float32 stays so), missing ones NaN, packing undone."""
         attrs = self.attributes(name)
         raw = self.raw(name)
-        missing = np.zeros(raw.shape, dtype=bool)
-        for key in _MISSING[:2] if _MISSING[0] in attrs else _MISSING[1:]:
-            marker = attrs.get(key)
-            if isinstance(marker, (int, float)) and marker == marker:
-                missing |= raw == marker
-        if raw.dtype.kind in "iu":
-            values = raw.astype(np.float64)
-        else:
-            values = np.array(raw, dtype=raw.dtype.newbyteorder("="))
-            for sentinel in _SENTINELS:
-                missing |= values == sentinel
-            with np.errstate(invalid="ignore"):
-                missing |= np.abs(values) > _HUGE
+        stated = [attrs.get(key) for key in (_MISSING[:2] if _MISSING[0] in attrs else _MISSING[1:])]
+        markers = [marker for marker in stated if isinstance(marker, (int, float)) and marker == marker]
+        floating = raw.dtype.kind not in "iu"
+        missing = _equal_to_any(raw, [*markers, *_SENTINELS] if floating else markers, _HUGE if floating else None)
+        values = np.array(raw, dtype=raw.dtype.newbyteorder("=")) if floating else raw.astype(np.float64)
         scale, offset = attrs.get("scale_factor", 1.0), attrs.get("add_offset", 0.0)
         if (scale, offset) != (1.0, 0.0):
             values = values * scale + offset
-        values[missing] = np.nan
+        if missing is not None:
+            values[missing] = np.nan
         return values
 
     def codes(self, name: str, meaning: Mapping[int, int] | None = None) -> np.ndarray:
@@ -116,6 +109,18 @@ class Arrays:
         if raw.dtype.kind == "O":
             return np.array([plain(item) for item in raw.ravel()], dtype=np.str_).reshape(raw.shape)
         return np.char.strip(np.char.decode(raw, "utf-8", "replace") if raw.dtype.kind == "S" else raw.astype(np.str_))
+
+
+def _equal_to_any(values: np.ndarray, markers: list[int | float], huge: float | None) -> np.ndarray | None:
+    """Where values equal a marker or are beyond `huge`; None for nowhere. Most arrays need but their extremes for that."""
+    if values.size == 0:
+        return None
+    low, high = values.min(), values.max()  # NaN where there is any: then nothing can be ruled out
+    found = [values == marker for marker in markers if not (marker < low or marker > high)]
+    if huge is not None and not (-huge <= low and high <= huge):
+        with np.errstate(invalid="ignore"):
+            found.append(np.abs(values) > huge)
+    return np.logical_or.reduce(found) if found else None
 
 
 class Attributes:
