@@ -57,7 +57,15 @@ def command(
     if folders:
         root = served_home(root, folders)
         build = Build(
-            ["data", "import", *(str(folder.resolve()) for folder in folders), "--home", str(root), "--json", "--progress"],
+            [
+                "data",
+                "import",
+                *(str(folder.resolve()) for folder in folders),
+                "--home",
+                str(root),
+                "--json",
+                "--progress",
+            ],
             "Reading your data",
         )
     elif demo:
