@@ -173,7 +173,7 @@ class SoundingArchive:
         columns: Sequence[str] | None = None,
         limit: int | None = None,
     ) -> pd.DataFrame:
-        """Soundings in order of time.
+        """Soundings in order of time; `instrument` is a categorical column.
 
         Parameters
         ----------
