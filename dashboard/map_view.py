@@ -8,6 +8,7 @@ session is measured in docs/decisions/map-rendering.md.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -45,11 +46,13 @@ SITE_LAYERS = ("tccon", "cities", "plants")
 
 
 class MapLink(DataModel):
-    """The wire between the session and the browser half of the map: one JSON text each way, and the second map once there is one."""
+    """The wire between the session and the browser half of the map: one JSON text each way, and what is made only when it is
+    first needed: the second map, and the sources of the sites by layer."""
 
     spec = String(default="{}")
     message = String(default="")
     second = AnyRef(default=None)
+    sites = AnyRef(default=None)
 
 
 class MapView(Protocol):
@@ -71,17 +74,38 @@ class SiteStyle:
     fill: str
     tooltips: tuple[tuple[str, str], ...]
 
+    @property
+    def columns(self) -> list[str]:
+        """Columns that the tooltips name, beside the name itself."""
+        return [word for word in re.findall(r"@(\w+)", " ".join(map(" ".join, self.tooltips))) if word != "name"]
+
 
 SITE_STYLES = {
     "tccon": SiteStyle(
         "triangle", 10, "#ffd166", (("@network", "@name"), ("altitude", "@altitude_m m"), ("", "@data"))
     ),
-    "cities": SiteStyle("circle", 6, "#ffffff", (("city", "@name"), ("country", "@country"))),
+    "cities": SiteStyle(
+        "circle",
+        6,
+        "#ffffff",
+        (
+            ("city", "@name"),
+            ("country", "@country"),
+            ("people", "@population_million million"),
+            ("emits about", "@co2_mt_per_year Mt CO₂ a year"),
+        ),
+    ),
     "plants": SiteStyle(
         "diamond",
         9,
         "#ff5d8f",
-        (("power plant", "@name"), ("country", "@country"), ("fuel", "@fuel"), ("capacity", "@mw MW")),
+        (
+            ("power plant", "@name"),
+            ("country", "@country"),
+            ("fuel", "@fuel"),
+            ("capacity", "@capacity_mw MW"),
+            ("emits about", "@co2_mt_per_year Mt CO₂ a year"),
+        ),
     ),
 }
 
@@ -125,7 +149,8 @@ class FetchedMap:
         self.mapper = mapper
         self.x_range, self.y_range = Range1d(start=-180.0, end=180.0), Range1d(start=-90.0, end=90.0)
         self._ground_sites = ground_sites
-        self._site_renderers: dict[str, list[Any]] = {layer: [] for layer in SITE_LAYERS}
+        self._site_sources: dict[str, list[ColumnDataSource]] = {}
+        self._site_renderers: dict[str, list[Any]] = {}
         self._script = CustomJS(code=(STATIC / "explore.js").read_text(encoding="utf-8"))
         self._bar, first = self._pane(with_bar=True)
         self._script.args = {"link": self.link, "first": first, "linked": linked}
@@ -145,11 +170,16 @@ class FetchedMap:
             _, second = self._pane(with_bar=False)
             self.panes.append(second)
             self.link.second = second
+            for layer in tuple(self._site_sources):
+                self._add_sites(layer)
         return self.panes[1]["fig"]
 
     def show(self, spec: dict[str, Any]) -> None:
         """Bring the map to this state (see explore.js for the keys)."""
         self.mapper.update(palette=spec["palette"], low=spec["low"], high=spec["high"])
+        for layer in SITE_LAYERS:
+            if layer in spec["layers"]:
+                self._add_sites(layer)
         for layer, renderers in self._site_renderers.items():
             for renderer in renderers:
                 renderer.visible = layer in spec["layers"]
@@ -241,7 +271,6 @@ class FetchedMap:
             "swipe": swipe,
             "xticker": xticker,
             "yticker": yticker,
-            "sites": {},
         }
         bar = None
         if with_bar:
@@ -257,16 +286,21 @@ class FetchedMap:
                 margin=0,
             )
             fig.add_layout(bar, "left")
-        self._add_sites(pane)
         for event in (MouseMove, MouseLeave, Tap, SelectionGeometry, Reset):
             fig.js_on_event(event, self._script)
         return bar, pane
 
-    def _add_sites(self, pane: dict[str, Any]) -> None:
-        fig = pane["fig"]
-        for layer, style in SITE_STYLES.items():
-            table = self._ground_sites if layer == "tccon" else site_table(layer)
-            columns = {name: table[name].tolist() for name in table.columns}
+    def _add_sites(self, layer: str) -> None:
+        """The markers of one kind of site on every map that does not have them yet."""
+        sources = self._site_sources.setdefault(layer, [])
+        renderers = self._site_renderers.setdefault(layer, [])
+        if len(sources) == len(self.panes):
+            return
+        style = SITE_STYLES[layer]
+        table = self._ground_sites if layer == "tccon" else site_table(layer)
+        columns = {name: table[name].tolist() for name in ("name", "lon", "lat", *style.columns)}
+        for pane in self.panes[len(sources) :]:
+            fig = pane["fig"]
             source = ColumnDataSource({**columns, "x": columns["lon"], "y": columns["lat"]})
             renderer = fig.scatter(
                 "x",
@@ -276,12 +310,12 @@ class FetchedMap:
                 size=style.size,
                 fill_color=style.fill,
                 line_color="#10202c",
-                visible=False,
             )
             fig.add_tools(
                 HoverTool(
                     renderers=[renderer], tooltips=list(style.tooltips), description=f"{layer} names", visible=False
                 )
             )
-            pane["sites"][layer] = source
-            self._site_renderers[layer].append(renderer)
+            sources.append(source)
+            renderers.append(renderer)
+        self.link.sites = {name: list(made) for name, made in self._site_sources.items()}

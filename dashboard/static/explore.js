@@ -203,6 +203,7 @@ class Explorer {
       for (const edge of ["start", "end"]) range.properties[edge].change.connect(() => this.moved())
     this.main.swipe.properties.location.change.connect(() => this.swiped())
     this.link.properties.second.change.connect(() => this.adopt())
+    this.link.properties.sites.change.connect(() => this.project())
     this.link.properties.spec.change.connect(() => this.apply(JSON.parse(this.link.spec)))
     window.addEventListener("popstate", this.onpop = () => this.say("pop", {query: window.location.search.slice(1)}))
     window.addEventListener("pointermove", this.onpointer = event => { this.pointer = [event.clientX, event.clientY] }, {passive: true})
@@ -332,12 +333,12 @@ class Explorer {
   }
 
   project() {
-    for (const pane of this.panes)
-      for (const source of (pane.sites instanceof Map ? pane.sites : new Map(Object.entries(pane.sites))).values()) {
-        const {lon, lat} = source.data
-        const x = Array.from(lon, v => this.toX(v)), y = Array.from(lat, v => this.toY(v))
-        source.setv({data: {...source.data, x, y}}, {sync: false, check_eq: false})
-      }
+    const {sites} = this.link, layers = sites instanceof Map ? [...sites.values()] : Object.values(sites ?? {})
+    for (const source of layers.flat()) {
+      const {lon, lat} = source.data
+      const x = Array.from(lon, v => this.toX(v)), y = Array.from(lat, v => this.toY(v))
+      source.setv({data: {...source.data, x, y}}, {sync: false, check_eq: false})
+    }
     this.drawSelection()
   }
 
