@@ -86,6 +86,7 @@ class ExplorePage(Shown):
         self.on_summary: Callable[[str, str], None] = lambda point, region: None
         self.on_shown: Callable[[], None] = lambda: None
         self.on_screen: Callable[[int], None] = lambda width: None
+        self.on_ready: Callable[[], None] = lambda: None
         self.fit: SeriesFit | None = None
         self.region_series: RegionSeries | None = None
         self.dark = False
@@ -342,6 +343,8 @@ class ExplorePage(Shown):
             self._push()
             for sentence in repairs:
                 self.on_message(sentence)
+        elif kind == "ready":
+            self.on_ready()
         elif kind == "screen":
             self.on_screen(int(event.get("width", 0)))
         elif kind == "error":

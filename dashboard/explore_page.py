@@ -166,6 +166,8 @@ def explore_page(library: Library, build: Build | None) -> pmui.Page:
             page.sidebar_open = False
 
     def fill() -> None:
+        if len(side):
+            return
         views.objects = [_figure(fig) for fig in view.linked.figures()]
         side.objects = _sidebar(view)
 
@@ -179,7 +181,10 @@ def explore_page(library: Library, build: Build | None) -> pmui.Page:
     summarise(*view.summaries)
     page.param.watch(lambda event: view.set_dark(bool(event.new)), "dark_theme")
     poll()
-    pn.state.onload(fill)
+    if view.cube is None or pn.state.curdoc is None:
+        pn.state.onload(fill)
+    else:
+        view.on_ready = fill  # when the browser has painted the map
     pn.state.add_periodic_callback(poll, period=POLL_MS)
     return page
 

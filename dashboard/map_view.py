@@ -223,6 +223,10 @@ class FetchedMap:
             title="",
             lod_timeout=50,
             min_border=4,
+            min_border_left=112
+            if with_bar
+            else 52,  # axis labels come later than the first window and must not move it
+            min_border_bottom=30,
             output_backend="canvas",
             outline_line_color=None,
             border_line_color=None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from analysis.statistics.area import weighted_quantiles
 from dashboard.library import Library, cube_choice, time_labels
 from dashboard.state import ViewState
 from data.cube import Cube, View
@@ -115,10 +116,13 @@ class Shown:
         if (other := self.other) is not None:
             second = other[0].decode(other[1], other[0].window(other[1], other[2], view))
             values = values - second if state.compare == "difference" else np.concatenate([values, second])
-        values = values[np.isfinite(values)]
-        if values.size == 0:
+        lat = view.y0 + (np.arange(view.height) + 0.5) / view.height * (view.y1 - view.y0)
+        weights = np.broadcast_to(np.cos(np.radians(lat))[:, None], (view.height, view.width))
+        weights = np.tile(weights, (values.shape[0] // view.height, 1))  # two maps stand below one another
+        good = np.isfinite(values)
+        if not good.any():
             return cube.limits(state.variable)
-        low, high = np.percentile(values, [2, 98])
+        low, high = weighted_quantiles(values[good], weights[good], [0.02, 0.98])
         return float(low), float(high)
 
 

@@ -187,7 +187,7 @@ class Explorer {
     this.main = this.panes[0]
     this.windows = new Windows()
     this.outlines = new Map()
-    this.shown = []              // per pane: {layer, frame, second, std}
+    this.shown = {}              // the window on screen: frame, step, and main, second, std, points as fetched
     this.spec = {}
     this.playing = false
     this.swipe = 0.5
@@ -242,8 +242,10 @@ class Explorer {
     if (spec.query != null && spec.query !== old.query) this.address(spec.query, old.query == null)
     bus().dispatchEvent(new CustomEvent("frames", {detail: {labels: spec.labels, step: this.step}}))
     this.cursors()
-    this.refresh()
-    this.settle()
+    const same = keys => keys.every(key => JSON.stringify(old[key]) === JSON.stringify(spec[key]))
+    const held = same(["layer", "other", "compare", "layers", "std", "projection"]) && this.shown.step === this.step
+    if (!held) this.refresh()
+    else if (!same(["palette", "low", "high", "dark"])) this.paint()
   }
 
   address(query, replace) {
@@ -346,8 +348,9 @@ class Explorer {
 
   frame() {
     const {x0, x1, y0, y1} = this.bounds(), [width, height] = this.last
-    const mx = MARGIN * (x1 - x0), my = MARGIN * (y1 - y0)
-    const w = Math.round(width * (1 + 2 * MARGIN)), h = Math.round(height * (1 + 2 * MARGIN))
+    const margin = this.playing ? 0 : MARGIN  // nobody pans while it plays, and each frame is painted a third sooner
+    const mx = margin * (x1 - x0), my = margin * (y1 - y0)
+    const w = Math.round(width * (1 + 2 * margin)), h = Math.round(height * (1 + 2 * margin))
     return {x0: x0 - mx, x1: x1 + mx, y0: y0 - my, y1: y1 + my, w, h}
   }
 
@@ -437,6 +440,7 @@ class Explorer {
     } else if (this.dotted) { this.main.clear(this.main.points); this.dotted = false }
     this.drawSwipe()
     if (!this.playing) this.settle()
+    if (!this.told) { this.told = true; requestAnimationFrame(() => setTimeout(() => this.say("ready", {}), 0)) }
     document.documentElement.dataset.painted = String(++this.paints || (this.paints = 1))
   }
 
@@ -484,7 +488,7 @@ class Explorer {
       await new Promise(resolve => rest > 4 ? setTimeout(resolve, rest) : requestAnimationFrame(resolve))
     }
     this.say("step", {step: this.step})
-    this.settle()
+    this.refresh()
   }
 
   title() {

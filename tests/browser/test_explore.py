@@ -64,7 +64,7 @@ def settle(page: Page, quiet_ms: int = 450) -> None:
     """Wait until nothing has been painted or fetched for a while."""
     page.wait_for_function(
         f"""quiet => {{
-          const e = window.carbonweather.current, now = [{PAINTED}, e.busy, e.link.spec.length].join()
+          const e = window.carbonweather.current, now = [{PAINTED}, e.busy, e.link.spec].join()
           if (now !== window.__last || e.busy) {{ window.__last = now; window.__since = performance.now(); return false }}
           return performance.now() - window.__since > quiet
         }}""",
@@ -194,6 +194,9 @@ def test_keys_step_in_time_and_the_cursors_follow(watched: Page, address: str) -
 
 def test_playing_locks_the_colour_limits_and_stops_where_it_is(watched: Page, address: str) -> None:
     open_map(watched, address + "?cube=known&time=2019-01")
+    settle(
+        watched, quiet_ms=1500
+    )  # until the limits are those of the visible pixels, which the browser reports once it is quiet
     limits = (state(watched)["spec"]["low"], state(watched)["spec"]["high"])
     watched.keyboard.press("Space")
     watched.wait_for_function("window.carbonweather.current.step >= 4", timeout=30_000)
