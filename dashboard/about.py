@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import panel_material_ui as pmui
 
+from dashboard.attribution import attribution
 from dashboard.explore import ExplorePage
 from data.cube import Cube
 
@@ -28,7 +29,7 @@ def describe(cube: Cube) -> str:
         "**Simulated data**: not a measurement." if simulated else "",
         f"{grid.dlat:.4g}° × {grid.dlon:.4g}°, {len(times)} maps, {first} to {last}.",
     ]
-    citation = str(cube.attrs.get("citation", "") or "")
+    citation = attribution(cube).citation
     if citation:
         lines.append(f"Cite: {citation}")
     return "  \n".join(line for line in lines if line)

@@ -14,6 +14,7 @@ import xarray as xr
 
 from analysis.errors import AnalysisError
 from analysis.statistics.trends import fit_series
+from dashboard.attribution import Attribution, attribution
 from dashboard.library import Library, time_labels
 from dashboard.points import EARTH_RADIUS_M, mercator_y, points_image
 from dashboard.provenance import Provenance, safe_filename
@@ -86,6 +87,7 @@ def provenance(page: OnScreen, title: str, **settings: object) -> Provenance:
     """Source, citation and settings of what a page shows."""
     cube = page.cube
     attrs = {} if cube is None else cube.attrs
+    origin = Attribution("", "", "") if cube is None else attribution(cube)
     state = page.state
     shown = {"variable": state.variable, "time": state.time, "projection": state.projection, **settings}
     if (other := page.other) is not None and state.compare == "difference":
@@ -93,9 +95,9 @@ def provenance(page: OnScreen, title: str, **settings: object) -> Provenance:
     return Provenance(
         title=title,
         dataset="" if cube is None else f"{cube.title} {attrs.get('version', '')}".strip(),
-        source=str(attrs.get("source", attrs.get("catalog", ""))),
-        citation=str(attrs.get("citation", "")),
-        licence=str(attrs.get("licence", "")),
+        source=origin.source,
+        citation=origin.citation,
+        licence=origin.licence,
         simulated=bool(attrs.get("simulated", 0)),
         settings=shown,
         address="?" + state.to_query(),
