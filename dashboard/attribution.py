@@ -34,5 +34,5 @@ def attribution(cube: Cube) -> Attribution:
     return Attribution(
         source or ", ".join(part for part in (known.provider, place) if part),
         citation or known.citation,
-        licence or known.licence,
+        licence or known.licence or "",
     )
