@@ -149,6 +149,7 @@ class FetchedMap:
         self.mapper = mapper
         self.x_range, self.y_range = Range1d(start=-180.0, end=180.0), Range1d(start=-90.0, end=90.0)
         self._ground_sites = ground_sites
+        self._description: dict[str, Any] = {}
         self._site_sources: dict[str, list[ColumnDataSource]] = {}
         self._site_renderers: dict[str, list[Any]] = {}
         self._script = CustomJS(code=(STATIC / "explore.js").read_text(encoding="utf-8"))
@@ -170,6 +171,8 @@ class FetchedMap:
             _, second = self._pane(with_bar=False)
             self.panes.append(second)
             self.link.second = second
+            if self._description:
+                self.describe(**self._description)
             for layer in tuple(self._site_sources):
                 self._add_sites(layer)
         return self.panes[1]["fig"]
@@ -198,6 +201,7 @@ class FetchedMap:
 
     def describe(self, *, second_title: str, bar_title: str, dark: bool) -> None:
         """Titles of the second map and the colour bar, and colours that suit the theme (the first map's title follows the month)."""
+        self._description = {"second_title": second_title, "bar_title": bar_title, "dark": dark}
         ink, paper = ("#dfe7ee", "#121a22") if dark else ("#22313f", "#ffffff")
         if len(self.panes) > 1:
             self.second_figure.title.text = second_title

@@ -48,7 +48,9 @@ def test_every_column_that_a_tooltip_names_is_there(map_view: FetchedMap, layer:
 
 def test_the_second_map_shares_ranges_and_sites(map_view: FetchedMap) -> None:
     map_view.show(spec(layers=["plants"]))
+    map_view.describe(second_title="January 2019", bar_title="ppm", dark=False)
     second = map_view.second_figure
+    assert second.title.text == "January 2019"  # also when it was described before it was made
     assert second.x_range is map_view.figure.x_range
     assert second is map_view.second_figure
     assert len(map_view.link.sites["plants"]) == 2
