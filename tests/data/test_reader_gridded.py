@@ -242,7 +242,8 @@ def test_fields_in_a_group_with_axes_in_the_root(tmp_path):
 
 
 def test_geotiff(tmp_path):
-    rasterio = pytest.importorskip("rasterio")
+    import rasterio
+
     path = tmp_path / "XCO2_201501.tif"
     transform = rasterio.transform.from_origin(-180.0, 90.0, 5.0, 5.0)
     profile = {
