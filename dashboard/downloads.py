@@ -16,7 +16,8 @@ from analysis.errors import AnalysisError
 from analysis.statistics.trends import fit_series
 from dashboard.attribution import Attribution, attribution
 from dashboard.library import Library, time_labels
-from dashboard.points import EARTH_RADIUS_M, mercator_y, points_image
+from dashboard.mercator import MERCATOR_RADIUS_M, mercator_y
+from dashboard.points import points_image
 from dashboard.provenance import Provenance, safe_filename
 from dashboard.regions import named_region, region_exists, region_rings, region_title
 from dashboard.shown import Shown
@@ -163,8 +164,8 @@ def _screen(page: OnScreen) -> View:
     state = page.state
     half, aspect = 0.5 * state.span, 0.5
     if state.projection == "mercator":
-        x, y = np.radians(state.lon) * EARTH_RADIUS_M, float(mercator_y(state.lat))
-        wide = np.radians(half) * EARTH_RADIUS_M
+        x, y = np.radians(state.lon) * MERCATOR_RADIUS_M, float(mercator_y(state.lat))
+        wide = np.radians(half) * MERCATOR_RADIUS_M
         x0, x1, y0, y1 = x - wide, x + wide, y - aspect * wide, y + aspect * wide
     else:
         x0, x1, y0, y1 = state.lon - half, state.lon + half, state.lat - aspect * half, state.lat + aspect * half

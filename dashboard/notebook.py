@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from dashboard.library import time_labels
+from dashboard.mercator import MERCATOR_RADIUS_M, mercator_y
 from data.cube import Cube, View
 from data.geography import coastlines
 from data.palettes import palette as colours
@@ -22,9 +23,8 @@ if TYPE_CHECKING:
     import panel as pn
 
 FRAME_WIDTH, TALLEST_FRAME = 900, 700
-DEGREE_M = np.pi * 6378137.0 / 180.0
+DEGREE_M = np.pi * MERCATOR_RADIUS_M / 180.0
 """One degree of longitude in Web Mercator metres."""
-MERCATOR_LATITUDE = 85.0511287798
 LOD_TIMEOUT_MS = 50
 """How long after the last wheel event Bokeh tells the new ranges; 500 by default."""
 DEBOUNCE_MS = 20
@@ -111,8 +111,7 @@ def extent(cube: Cube, projection: Projection) -> tuple[float, float, float, flo
 def _projected(lonlat: np.ndarray, projection: Projection) -> np.ndarray:
     if projection == "lonlat":
         return lonlat
-    lat = np.radians(np.clip(lonlat[:, 1], -MERCATOR_LATITUDE, MERCATOR_LATITUDE))
-    return np.column_stack([lonlat[:, 0] * DEGREE_M, np.degrees(np.arcsinh(np.tan(lat))) * DEGREE_M])
+    return np.column_stack([lonlat[:, 0] * DEGREE_M, mercator_y(lonlat[:, 1])])
 
 
 @cache

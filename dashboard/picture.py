@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from dashboard.mercator import MERCATOR_RADIUS_M, mercator_y
 from dashboard.provenance import SIMULATED, Provenance, one_line
 from data.palettes import palette as palette_colours
 
@@ -37,9 +38,6 @@ WIDE_FAMILIES = (
     "Microsoft YaHei",
 )
 """Typefaces in order of preference; those installed are used. DejaVu Sans, which matplotlib carries, has the rest."""
-
-MERCATOR_RADIUS_M = 6378137.0
-MERCATOR_LATITUDE = 85.0511287798
 
 drawing = threading.Lock()
 """Held while matplotlib lays out and draws."""
@@ -313,12 +311,6 @@ def fitted(figure: Figure, text: str, size: float, room: float, *, lines: int, *
         rest = rest[cut:].lstrip()
     probe.remove()
     return broken or [""]
-
-
-def mercator_y(lat: np.ndarray) -> np.ndarray:
-    """Northing in metres of Web Mercator; latitudes are kept within its square."""
-    clipped = np.radians(np.clip(lat, -MERCATOR_LATITUDE, MERCATOR_LATITUDE))
-    return MERCATOR_RADIUS_M * np.arctanh(np.sin(clipped))
 
 
 def outline_styles(

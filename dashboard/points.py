@@ -9,24 +9,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from dashboard.mercator import MERCATOR_RADIUS_M, mercator_y
 from data.cube import View
 
 if TYPE_CHECKING:
     from data.soundings import SoundingArchive
 
-EARTH_RADIUS_M = 6378137.0
 DOT_PIXELS = 1
 """Pixels added around each sounding so that a single one can be seen."""
 
 _CACHED_PERIODS = 4
 _lock = threading.Lock()
 _frames: OrderedDict[tuple[str, int, str, str], pd.DataFrame] = OrderedDict()
-
-
-def mercator_y(lat: np.ndarray | float) -> np.ndarray:
-    """Web Mercator northing in metres of latitudes in degrees, clipped to the square map."""
-    clipped = np.clip(lat, -85.0511287798, 85.0511287798)
-    return EARTH_RADIUS_M * np.log(np.tan(np.pi / 4 + np.radians(clipped) / 2))
 
 
 def points_image(
@@ -53,7 +47,7 @@ def points_image(
         return empty, 0
     turn, x, y = 360.0, frame["lon"].to_numpy(), frame["lat"].to_numpy()
     if view.projection == "mercator":
-        turn = 2 * np.pi * EARTH_RADIUS_M
+        turn = 2 * np.pi * MERCATOR_RADIUS_M
         x, y = x * (turn / 360.0), mercator_y(y)
     first, last = int(np.floor((view.x0 + turn / 2) / turn)), int(np.floor((view.x1 + turn / 2) / turn))
     canvas = datashader.Canvas(view.width, view.height, x_range=(view.x0, view.x1), y_range=(view.y0, view.y1))

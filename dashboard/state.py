@@ -23,7 +23,6 @@ DEFAULT_LAYERS = ("coastlines", "borders")
 LIMIT_MODES = ("auto", "all", "manual")
 MAX_QUERY_CHARACTERS = 8000
 MAX_POLYGON_VERTICES = 400
-MERCATOR_LATITUDE = 85.0511
 
 
 @dataclass(frozen=True)

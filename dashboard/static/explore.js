@@ -460,10 +460,10 @@ class Explorer {
 
   // ---- time --------------------------------------------------------------------------------------------------------
 
-  setStep(step, {quiet = false} = {}) {
+  setStep(step) {
     const last = this.spec.labels.length - 1
     step = Math.max(0, Math.min(last, step))
-    if (step === this.step && !quiet) return
+    if (step === this.step) return
     this.step = step
     this.cursors()
     bus().dispatchEvent(new CustomEvent("step", {detail: {step}}))

@@ -20,7 +20,8 @@ from PIL import Image
 
 from analysis.statistics.trends import decimal_year, fit_series
 from dashboard.export import ExportProblem, map_geotiff, map_netcdf, series_csv, series_netcdf
-from dashboard.picture import drawable, map_png, mercator_y
+from dashboard.mercator import mercator_y
+from dashboard.picture import drawable, map_png
 from dashboard.provenance import Provenance, one_line, safe_filename
 from data.errors import DataError
 
