@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import threading
+from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import panel as pn
 
 from dashboard.background import Build
-from dashboard.explore_page import PAGE_CSS, explore_page
 from dashboard.library import Library
 from dashboard.server import data_patterns, outline
-
-
-def application(library: Library, build: Build | None) -> dict[str, Any]:
-    """Pages by address, as `panel.serve` takes them."""
-    return {"/": lambda: explore_page(library, build)}
+from dashboard.shell import PAGE_CSS, PAGES, applications
 
 
 def serve(
@@ -36,7 +31,7 @@ def serve(
     library = Library(root)
     warm_up(library)
     pn.serve(
-        application(library, build),
+        applications(library, build),
         port=port,
         address=address,
         websocket_origin=origins,
@@ -54,6 +49,6 @@ def warm_up(library: Library) -> None:
 
     outline("coastlines", "110m")
     outline("borders", "110m")
-    explore_page(library, None).get_root()
+    import_module(PAGES[0].module).page(library, None).get_root()
     # in a thread only now: two threads that first import the same library can trip over its half-made modules
     threading.Thread(target=warm_up_cubes, name="warm-up", daemon=True).start()

@@ -7,40 +7,16 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 from panel.custom import JSComponent
-from panel.util import edit_readonly
-from panel_material_ui.template.base import Meta
 
 from dashboard.about import about, download_buttons
 from dashboard.background import Build
 from dashboard.explore import POLL_MS, ExplorePage
 from dashboard.library import Library
 from dashboard.map_view import STATIC
+from dashboard.shell import shell
 
 NARROW_PIXELS = 900
 """Below this width the controls are a drawer that starts closed, and the views stand below one another."""
-
-THEME = {
-    "light": {
-        "palette": {
-            "primary": {"main": "#0b6e8f"},
-            "secondary": {"main": "#e09f1f"},
-            "background": {"default": "#f3f6f8", "paper": "#ffffff"},
-        }
-    },
-    "dark": {
-        "palette": {
-            "primary": {"main": "#4fb3d1"},
-            "secondary": {"main": "#f0b94a"},
-            "background": {"default": "#0d141b", "paper": "#121a22"},
-        }
-    },
-}
-
-PAGE_CSS = """
-#loader:not(.error) { display: none !important; }
-body { overflow-x: hidden; }
-"""
-"""The shell's full-screen spinner waits for the last widget; the map is there long before."""
 
 _GRID = """
 .scroll-button { display: none; }
@@ -117,7 +93,7 @@ class Banners:
         return widget
 
 
-def explore_page(library: Library, build: Build | None) -> pmui.Page:
+def page(library: Library, build: Build | None) -> pmui.Page:
     """One session's Explore page."""
     query = pn.state.location.search.lstrip("?") if pn.state.location else ""
     view = ExplorePage(library, query)
@@ -127,8 +103,8 @@ def explore_page(library: Library, build: Build | None) -> pmui.Page:
     maps = pn.Column(_figure(view.map.figure), stylesheets=[_MAPS], margin=0)
     views = pn.Column(stylesheets=[_VIEWS], margin=0)
     side = pn.Column(sizing_mode="stretch_width", margin=0)
-    page = pmui.Page(
-        title="Carbon Weather",
+    made = shell(
+        "",
         main=[
             pn.Column(
                 banners.column,
@@ -141,15 +117,7 @@ def explore_page(library: Library, build: Build | None) -> pmui.Page:
             )
         ],
         sidebar=[side],
-        sidebar_width=290,
-        sidebar_open="Mobi" not in pn.state.headers.get("User-Agent", ""),
-        theme_config=THEME,
-        busy_indicator=None,
-        meta=Meta(name="Carbon Weather", title="Carbon Weather", description="Maps, series and trends of column CO2"),
     )
-
-    with edit_readonly(page):
-        page.busy = False  # no longer follows every event: each change would walk all models of the page (30 ms)
 
     def arrange() -> None:
         both = view.state.compare == "side"
@@ -163,7 +131,7 @@ def explore_page(library: Library, build: Build | None) -> pmui.Page:
 
     def screen(width: int) -> None:
         if width < NARROW_PIXELS:
-            page.sidebar_open = False
+            made.sidebar_open = False
 
     def fill() -> None:
         if len(side):
@@ -179,14 +147,14 @@ def explore_page(library: Library, build: Build | None) -> pmui.Page:
     view.on_message, view.on_summary, view.on_shown, view.on_screen = banners.say, summarise, arrange, screen
     arrange()
     summarise(*view.summaries)
-    page.param.watch(lambda event: view.set_dark(bool(event.new)), "dark_theme")
+    made.param.watch(lambda event: view.set_dark(bool(event.new)), "dark_theme")
     poll()
     if view.cube is None or pn.state.curdoc is None:
         pn.state.onload(fill)
     else:
         view.on_ready = fill  # when the browser has painted the map
     pn.state.add_periodic_callback(poll, period=POLL_MS)
-    return page
+    return made
 
 
 def _sidebar(view: ExplorePage) -> list[Any]:

@@ -77,7 +77,8 @@ def test_lock_satisfies_every_requirement(requirements):
 def test_conda_environment_says_the_same_as_pyproject(project, requirements):
     environment = yaml.safe_load((CHECKOUT / "environment.yml").read_text(encoding="utf-8"))
     conda = {}
-    for line in environment["dependencies"]:
+    *packages, from_index = environment["dependencies"]
+    for line in [*packages, *from_index["pip"]]:
         name, bounds = re.fullmatch(r"([a-z0-9.-]+)(.*)", line).groups()
         assert name not in conda, f"{name} is listed twice"
         conda[name] = SpecifierSet(bounds)

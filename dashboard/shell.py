@@ -1,0 +1,123 @@
+"""The frame around every page: title, the way to the other pages, side bar, light and dark.
+
+One place decides which pages there are; a page module is imported when its page is first opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import panel as pn
+import panel_material_ui as pmui
+from panel.util import edit_readonly
+from panel_material_ui.template.base import Meta
+
+if TYPE_CHECKING:
+    from dashboard.background import Build
+    from dashboard.library import Library
+
+
+@dataclass(frozen=True)
+class PageEntry:
+    """A page: its address below the root ('' for the first), its name in the header, its module, a line that says what it is for.
+
+    The module has `page(library, build)`, which returns what `shell` made.
+    """
+
+    address: str
+    name: str
+    module: str
+    purpose: str
+
+
+PAGES = (
+    PageEntry("", "Explore", "dashboard.explore_page", "Maps, series and trends of column CO2"),
+    PageEntry("emissions", "Emissions", "dashboard.emissions_page", "Fossil CO2 by country, sector and day"),
+    PageEntry(
+        "atmosphere", "Atmosphere", "dashboard.atmosphere_page", "CO2 by height: profiles, sections, stable layers"
+    ),
+    PageEntry("data", "Data", "dashboard.data_page", "Catalogue, archive, import, verification"),
+    PageEntry("runs", "Runs", "dashboard.runs_page", "Start, watch and compare long computations"),
+)
+"""In the order of the header."""
+
+THEME = {
+    "light": {
+        "palette": {
+            "primary": {"main": "#0b6e8f"},
+            "secondary": {"main": "#e09f1f"},
+            "background": {"default": "#f3f6f8", "paper": "#ffffff"},
+        }
+    },
+    "dark": {
+        "palette": {
+            "primary": {"main": "#4fb3d1"},
+            "secondary": {"main": "#f0b94a"},
+            "background": {"default": "#0d141b", "paper": "#121a22"},
+        }
+    },
+}
+
+PAGE_CSS = """
+#loader:not(.error) { display: none !important; }
+body { overflow-x: hidden; }
+"""
+"""The shell's full-screen spinner waits for the last widget; the content is there long before."""
+
+_NAVIGATION = """
+:host { margin: 0; }
+nav { display: flex; gap: 2px; overflow-x: auto; scrollbar-width: none; font: 500 14px/1 Roboto, sans-serif; }
+nav::-webkit-scrollbar { display: none; }
+a { color: inherit; text-decoration: none; padding: 9px 11px; border-radius: 6px; opacity: .82; white-space: nowrap; }
+a:hover, a:focus-visible { opacity: 1; background: rgb(255 255 255 / 14%); }
+a[aria-current] { opacity: 1; background: rgb(255 255 255 / 20%); }
+"""
+
+
+def shell(address: str, *, main: Sequence[Any], sidebar: Sequence[Any] = (), sidebar_width: int = 290) -> pmui.Page:
+    """A page of the dashboard.
+
+    Parameters
+    ----------
+    address : which of `PAGES` it is.
+    main, sidebar : what stands in the middle and at the left; without a side bar there is none.
+    sidebar_width : pixels.
+    """
+    entry = next(entry for entry in PAGES if entry.address == address)
+    title = "Carbon Weather" if not address else f"{entry.name} · Carbon Weather"
+    made = pmui.Page(
+        title="Carbon Weather",
+        header=[navigation(address)],
+        main=list(main),
+        sidebar=list(sidebar),
+        sidebar_width=sidebar_width,
+        sidebar_open=bool(sidebar) and "Mobi" not in pn.state.headers.get("User-Agent", ""),
+        theme_config=THEME,
+        busy_indicator=None,
+        meta=Meta(name="Carbon Weather", title=title, description=entry.purpose),
+    )
+    with edit_readonly(made):
+        made.busy = False  # no longer follows every event: each change would walk all models of the page (30 ms)
+    return made
+
+
+def navigation(address: str) -> pn.pane.HTML:
+    """Links to all pages, the one shown marked."""
+    links = (
+        f'<a href="./{entry.address}" title="{entry.purpose}"{" aria-current=page" if entry.address == address else ""}>'
+        f"{entry.name}</a>"
+        for entry in PAGES
+    )
+    return pn.pane.HTML(f'<nav aria-label="Pages">{"".join(links)}</nav>', stylesheets=[_NAVIGATION], margin=0)
+
+
+def applications(library: Library, build: Build | None) -> dict[str, Any]:
+    """Makers of all pages by address, as `panel.serve` takes them."""
+
+    def maker(entry: PageEntry) -> Any:
+        return lambda: import_module(entry.module).page(library, build)
+
+    return {f"/{entry.address}": maker(entry) for entry in PAGES}
