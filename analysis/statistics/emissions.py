@@ -17,9 +17,13 @@ from analysis.errors import AnalysisError
 
 WORLD = "WORLD"
 REST = "ROW"
-_EU27 = ("France", "Germany", "Italy", "Spain")
-MEMBERS = {"EU27": _EU27, "EU27 & UK": (*_EU27, "United Kingdom")}
-"""Groups of Carbon Monitor's table and those of their members that it also lists; `WORLD` holds all others."""
+_EU27 = (
+    *("Austria", "Belgium", "Bulgaria", "Croatia", "Cyprus", "Czechia", "Czech Republic", "Denmark", "Estonia"),
+    *("Finland", "France", "Germany", "Greece", "Hungary", "Ireland", "Italy", "Latvia", "Lithuania", "Luxembourg"),
+    *("Malta", "Netherlands", "Poland", "Portugal", "Romania", "Slovakia", "Slovenia", "Spain", "Sweden"),
+)
+MEMBERS = {"EU27": _EU27, "EU27 & UK": (*_EU27, "United Kingdom", "UK", "EU27")}
+"""Groups of Carbon Monitor's table and their members under every name that its releases use; `WORLD` holds all."""
 
 
 class NoEmissions(AnalysisError):
@@ -65,19 +69,21 @@ class DailyEmissions:
         ------
         NoEmissions : no row has a day, names and a finite number.
         """
+        import pandas as pd
+
         values = np.asarray(mt_per_day, dtype=np.float64)
         day = np.asarray(time).astype("datetime64[D]")
-        country, sector = np.asarray(country).astype(str), np.asarray(sector).astype(str)
+        country, sector = np.asarray(country, dtype=object), np.asarray(sector, dtype=object)
         good = np.isfinite(values) & ~np.isnat(day) & (country != "") & (sector != "")
         if not good.any():
             raise NoEmissions("expected daily emissions by country and sector, found no row with a day and a number.")
-        countries, which = np.unique(country[good], return_inverse=True)
-        sectors, kind = np.unique(sector[good], return_inverse=True)
+        which, countries = pd.factorize(country[good], sort=True)
+        kind, sectors = pd.factorize(sector[good], sort=True)
         first, last = day[good].min(), day[good].max()
         days = np.arange(first, last + 1)
         cube = np.full((len(days), len(countries), len(sectors)), np.nan)
         cube[(day[good] - first).astype(int), which, kind] = values[good]
-        return cls(days, tuple(countries.tolist()), tuple(sectors.tolist()), cube)
+        return cls(days, tuple(map(str, countries)), tuple(map(str, sectors)), cube)
 
     def total(self, countries: Sequence[str], sectors: Sequence[str] | None = None) -> np.ndarray:
         """(n,) Mt CO2 a day of these countries and sectors (None: all); NaN where a part of the sum is missing.
@@ -116,8 +122,6 @@ def without_parts(countries: Sequence[str]) -> tuple[str, ...]:
     if WORLD in chosen:
         return (WORLD,)
     parts = {member for group in chosen for member in MEMBERS.get(group, ())}
-    if "EU27 & UK" in chosen:
-        parts.add("EU27")
     return tuple(name for name in chosen if name not in parts)
 
 

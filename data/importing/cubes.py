@@ -108,7 +108,7 @@ class CubeImport:
                 path, expected=expected, found="no map with a time", remedy="check the file's time and variables"
             )
         try:
-            grid = Grid.from_centres(dataset["lat"].to_numpy(), dataset["lon"].to_numpy())
+            grid = Grid.from_centres(_whole_cells(dataset["lat"].to_numpy()), dataset["lon"].to_numpy())
         except StoreProblem as problem:
             raise FileProblem(
                 path, expected=expected, found=f"another grid ({str(problem).rstrip('.')})", remedy="regrid it first"
@@ -434,6 +434,22 @@ def union_of(one: Grid, other: Grid) -> Grid:
         nlon=last - first,
         nlat=top - bottom,
     )
+
+
+def _whole_cells(lat: np.ndarray) -> np.ndarray:
+    """Latitudes whose polar half cells (-89, -86, -82, ... as in GEOS-Chem) are centred on the pole.
+
+    Cells of a cube may reach beyond a pole; the part that does has no area, so nothing counts twice.
+    """
+    steps = np.diff(lat)
+    if lat.size < 5 or np.ptp(steps[1:-1]) > _ALIGNED * steps[1]:
+        return lat
+    even = lat.copy()
+    for end, inner, sign in ((0, 1, -1.0), (-1, -2, 1.0)):
+        half = abs(abs(lat[end] - lat[inner]) - 0.75 * steps[1]) < _ALIGNED * steps[1]
+        if half and abs(lat[inner] + sign * steps[1] - sign * 90.0) < _ALIGNED * steps[1]:
+            even[end] = sign * 90.0
+    return even
 
 
 def _window(part: Grid, whole: Grid) -> tuple[slice, slice]:

@@ -105,7 +105,21 @@ def read_fluxes(path: Path) -> Product:
             catalog="carbontracker-nrt" if _near_real_time(release) else "carbontracker-ct2022-fluxes",
             note="; ".join(notes),
             period=str(dataset.attrs.get("averaging_period", "")),
+            **_other_release(release),
         )
+
+
+def _other_release(release: str) -> dict[str, str]:
+    """Source and citation of releases that have no entry of their own in the catalogue."""
+    if release == "CT2022" or _near_real_time(release):
+        return {}
+    return {
+        "source": "NOAA Global Monitoring Laboratory, https://carbontracker.noaa.gov",
+        "citation": f"CarbonTracker {release if release != 'unknown' else ''}".strip()
+        + ", NOAA Global Monitoring Laboratory, Boulder, Colorado, USA, https://carbontracker.noaa.gov; Peters, W. et al. "
+        "(2007). An atmospheric perspective on North American carbon dioxide exchange: CarbonTracker. PNAS 104, "
+        "18925-18930, doi:10.1073/pnas.0708986104.",
+    }
 
 
 def _recognises_molefractions(probe: Probe) -> bool:

@@ -6,6 +6,7 @@ BY 4.0); GeoNames.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,8 @@ from data.readers.probe import Probe
 
 _CDIAC_SUMMARY = "CDIAC's SUMMARY.MASS.DAT: lines of year, smallest cell, largest cell, sum"
 _CARBON_MONITOR = "Carbon Monitor's table: country, date, sector, MtCO2 per day"
+_MEGATONNES = {"": 1e-6, "k": 1e-3, "m": 1.0, "g": 1e3}
+"""Mt in a tonne with this prefix."""
 _POWER_PLANTS = (
     "the Global Power Plant Database: csv with country, name, capacity_mw, latitude, longitude, primary_fuel"
 )
@@ -65,25 +68,40 @@ def read_carbon_monitor(path: Path) -> Product:
     """Daily CO2 by country and sector as table: `country`, `time`, `sector`, `co2_mt_per_day`. The footer is left out.
 
     Dates are day/month/year or year-month-day; a month/day/year file would show days above 12 in the middle and is
-    recognised by that.
+    recognised by that. The unit is that of the column's name (Mt or kt of CO2 a day), Mt where it has none ("value").
     """
     import pandas as pd
 
     frame = read_csv(path, expected=_CARBON_MONITOR, required=("country", "date", "sector"), dtype=str)
     with reading(path, _CARBON_MONITOR):
         value = next((name for name in frame.columns if "co2" in name), "value")
+        unit = re.search(r"\b([kmg]?)t\s*co2", value)
+        if unit is None and value != "value":
+            raise FileProblem(
+                path,
+                expected="a column of emissions whose name gives the unit, such as 'MtCO2 per day'",
+                found=repr(value),
+                remedy="rename the column",
+            )
+        mt = _MEGATONNES[unit.group(1)] if unit else 1.0
         frame = frame.dropna(subset=["country", "date", "sector", value])
         parts = frame["date"].str.extract(r"^(\d{1,4})[/.-](\d{1,2})[/.-](\d{1,4})$").dropna().astype(int)
         frame = frame.loc[parts.index]
         if frame.empty:
             raise FileProblem(path, expected=_CARBON_MONITOR, found="no row with a date", remedy="download it again")
+        parts.loc[parts[2] < 100, 2] += 2000 if parts[0].max() <= 31 else 0  # 31/07/24
         order = ["year", "month", "day"] if parts[0].max() > 31 else ["day", "month", "year"]
         if order[0] == "day" and parts[1].max() > 12:
             order = ["month", "day", "year"]
         frame = frame.assign(
             time=pd.to_datetime(parts.set_axis(order, axis=1), errors="coerce").astype("datetime64[ns]"),
-            co2_mt_per_day=pd.to_numeric(frame[value], errors="coerce"),
-        ).dropna(subset=["time", "co2_mt_per_day"])
+            co2_mt_per_day=pd.to_numeric(frame[value], errors="coerce") * mt,
+        )
+        frame = frame[np.isfinite(frame["co2_mt_per_day"]) & frame["time"].notna()]
+        if frame.empty:
+            raise FileProblem(
+                path, expected=_CARBON_MONITOR, found="no row with a date and a number", remedy="download it again"
+            )
         table = rows(frame[["country", "time", "sector", "co2_mt_per_day"]], "row", {"co2_mt_per_day": "Mt d-1"})
     return pack(
         "table",

@@ -25,6 +25,7 @@ from data.readers.opening import open_dataset, pack, reading
 from data.readers.periods import Period, month, period_of, slug, year
 from data.readers.probe import Probe
 from data.readers.rasters import open_raster
+from data.readers.times import decode_times
 
 GRAMS_PER_MOLE_C = 12.011
 EARTH_RADIUS_M = 6_371_007.2
@@ -34,6 +35,16 @@ _CDIAC_FILE = "a CDIAC gridcar file: 64,800 numbers, north to south from 180 W, 
 _ODIAC_MAP = "an ODIAC map: GeoTIFF odiacYYYY_1km_excl_intl_YYMM.tif in tonnes C per cell and month"
 _ODIAC_GRID = "an ODIAC netCDF file: land and intl_bunker in gC m-2 d-1"
 _GRACED_FILE = "a GRACED file: netCDF of emissions on 0.1 degrees in kg C per hour and cell"
+_GRACED_SECTORS = {
+    "power": r"power",
+    "industry": r"industry",
+    "residential": r"residential",
+    "ground_transport": r"ground[\s_-]*transport",
+    "international_aviation": r"international[\s_-]*aviation",
+    "domestic_aviation": r"domestic[\s_-]*aviation",
+    "international_shipping": r"(?:international[\s_-]*)?shipping",
+}
+"""Names of sectors and how GRACED's file names give them."""
 _GFED_FILE = "a GFED4.1s file: HDF5 with emissions/01/C to emissions/12/C in gC m-2 month-1"
 _POPULATION = "a GPW population count: ESRI ASCII grid or GeoTIFF named gpw_v4_population_count_..._2020_..."
 
@@ -125,6 +136,17 @@ def read_odiac_map(path: Path) -> Product:
         instrument="ODIAC",
         version=version.group(1) if version else "unknown",
         catalog="odiac",
+        citation=_odiac_citation(version),
+    )
+
+
+def _odiac_citation(version: re.Match[str] | None) -> str:
+    """How to cite this release; '' (then the catalogue's word holds) where the file's name does not give it."""
+    if version is None:
+        return ""
+    return (
+        f"Oda, T. and Maksyutov, S. (2015). ODIAC Fossil Fuel CO2 Emissions Dataset (ODIAC{version.group(1)}). Center for "
+        "Global Environmental Research, National Institute for Environmental Studies, doi:10.17595/20170411.001."
     )
 
 
@@ -132,12 +154,20 @@ def _recognises_odiac_grid(probe: Probe) -> bool:
     return probe.has("land") and (probe.has("intl_bunker") or "odiac" in probe.name.lower())
 
 
+def _odiac_months(located: xr.Dataset, path: Path) -> xr.Dataset:
+    """Dates for months that are only numbered 1 to 12: the year ends the file's name, after that of the release."""
+    named = re.search(r"(?:^|[-_.])((?:19|20)\d{2})\.nc4?$", path.name)
+    if located.sizes.get("time") != 12 or named is None or decode_times(located["time"], None) is not None:
+        return located
+    return located.assign_coords(time=("time", year(int(named.group(1))).months))
+
+
 def read_odiac_grid(path: Path) -> Product:
     """ODIAC on 1 degree as grid (time 12, lat, lon): flux over land and of international transport, mol m-2 s-1."""
     dataset = open_dataset(path, expected=_ODIAC_GRID)
     with reading(path, _ODIAC_GRID):
         located, _ = locate(dataset, path, expected=_ODIAC_GRID)
-        grid = to_grid(with_time(located, path, expected=_ODIAC_GRID))
+        grid = to_grid(with_time(_odiac_months(located, path), path, expected=_ODIAC_GRID))
         names = {"land": "fossil_flux_imp", "intl_bunker": "bunker_flux_imp"}
         grid = grid[[name for name in names if name in grid]].rename(
             {old: new for old, new in names.items() if old in grid}
@@ -161,6 +191,7 @@ def read_odiac_grid(path: Path) -> Product:
             instrument="ODIAC",
             version=version.group(1) if version else "unknown",
             catalog="odiac",
+            citation=_odiac_citation(version),
         )
 
 
@@ -173,10 +204,18 @@ def _recognises_graced(probe: Probe) -> bool:
     return any(len(var.shape) >= 2 and (_graced_units(var.attrs) or named) for var in probe.variables.values())
 
 
+def _graced_sector(name: str) -> str:
+    """'power' of 'CarbonMonitor_1_Power_y2019_m06.nc', 'ground_transport' of one with 'GroundTransportation'; '' for totals."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
+    found = next((sector for sector, pattern in _GRACED_SECTORS.items() if re.search(pattern, words)), "")
+    return found
+
+
 def read_graced(path: Path) -> Product:
     """GRACED as grid (time, lat, lon) for each sector in the file, as flux in mol m-2 s-1. Lazy where large.
 
-    The provider's variables are in kg C per hour and cell; names of sectors are kept, as `<sector>_flux_imp`.
+    The provider's variables are in kg C per hour and cell. Files of one sector call theirs `emission` and name the sector
+    in the file's name ("CarbonMonitor_1_Power_y2019_m06.nc"); names of sectors are kept, as `<sector>_flux_imp`.
     """
     dataset = open_dataset(path, expected=_GRACED_FILE)
     with reading(path, _GRACED_FILE):
@@ -194,7 +233,9 @@ def read_graced(path: Path) -> Product:
                     remedy="take GRACED's own file",
                 )
             sector = slug(str(name)).replace("-", "_")
-            generic = sector in ("emission", "emissions", "co2", "total", "value")
+            if sector in ("emission", "emissions", "co2", "total", "value"):
+                sector = _graced_sector(path.name)
+            generic = sector == ""
             flux = (grid[name] * factor / area).transpose(*grid[name].dims)
             sectors["fossil_flux_imp" if generic else f"{sector}_flux_imp"] = flux.assign_attrs(
                 units="mol m-2 s-1",

@@ -164,6 +164,53 @@ def test_odiac_on_one_degree(tmp_path):
         read(gridded(tmp_path / "odiac2023_1x1d_2020.nc", {"land": 1.0}, units="ktC"))
 
 
+def test_odiac_months_that_are_only_numbered(tmp_path):
+    lat, lon = -89.5 + np.arange(180.0), -179.5 + np.arange(360.0)
+    land = (("month", "lat", "lon"), np.ones((12, 180, 360), np.float32), {"units": "gC/m2/d"})
+    path = tmp_path / "odiac2022_1x1d_2019.nc"
+    xr.Dataset({"land": land}, {"month": np.arange(1, 13), "lat": lat, "lon": lon}).to_netcdf(path)
+    product = read(path)
+    assert [str(time)[:7] for time in product.span] == ["2019-01", "2019-12"]
+    assert "ODIAC2022" in product.dataset.attrs["citation"]
+    path = path.rename(tmp_path / "odiac2022_1x1d.nc")
+    with pytest.raises(FileProblem, match="without dates"):
+        read(path)
+
+
+def graced(path, value, days=2):
+    """A file as carbonmonitor-graced.com gives it: north first, days as dates along `nday`."""
+    lat, lon = 89.5 - np.arange(180.0), -179.5 + np.arange(360.0)
+    emission = np.zeros((days, 180, 360), np.float32)
+    emission[:, 54, 310] = value * (1 + np.arange(days))
+    day = np.datetime64("2019-06-01", "ns") + np.arange(days) * np.timedelta64(1, "D")
+    xr.Dataset(
+        {"emission": (("nday", "latitude", "longitude"), emission, {"units": "kgC/h"})},
+        {"latitude": lat, "longitude": lon, "nday": day},
+        {"unit": "kgC/h", "website": "https://carbonmonitor-graced.com/"},
+    ).to_netcdf(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "variable"),
+    [
+        ("CarbonMonitor_total_y2019_m06.nc", "fossil_flux_imp"),
+        ("CarbonMonitor_1_Power_y2019_m06.nc", "power_flux_imp"),
+        ("CarbonMonitor_3_GroundTransportation_y2019_m06.nc", "ground_transport_flux_imp"),
+        ("CarbonMonitor_4_International Aviation_y2019_m06.nc", "international_aviation_flux_imp"),
+        ("GRACED_6_DomesticAviation_y2019_m06.nc", "domestic_aviation_flux_imp"),
+        ("GRACED_5_InternationalShipping_y2019_m06.nc", "international_shipping_flux_imp"),
+    ],
+)
+def test_graced_files_of_one_sector(tmp_path, name, variable):
+    product = read(graced(tmp_path / name, 3.6))
+    grid = product.dataset
+    assert list(grid.data_vars) == [variable] and product.collection == "graced"
+    assert [str(time)[:10] for time in product.span] == ["2019-06-01", "2019-06-02"]
+    cell = float((grid[variable][1] * cell_area_m2(grid)).sel(lat=35.5, lon=130.5)) * 12.011
+    assert cell == pytest.approx(2.0, rel=1e-5)  # g C a second: 7.2 kg an hour
+
+
 def test_graced_sectors(tmp_path):
     grid = read(
         gridded(tmp_path / "GRACED_y2021_m03.nc", {"power": 3.6, "ground transport": 7.2}, units="kgC/h")
@@ -225,6 +272,28 @@ def test_carbon_monitor_dates(tmp_path, dates, expected):
         + ",,,\nfooter,,,\n"
     )
     np.testing.assert_array_equal(read(path).dataset["time"], np.array(expected, dtype="datetime64[ns]"))
+
+
+@pytest.mark.parametrize(
+    ("column", "expected"),
+    [("MtCO2 per day", 1.5), ("value (KtCO2 per day)", 0.0015), ("value", 1.5), ("tCO2 per day", 1.5e-6)],
+)
+def test_carbon_monitor_units(tmp_path, column, expected):
+    path = tmp_path / "carbonmonitor.csv"
+    path.write_text(f"country,date,sector,{column},timestamp\nChina,31/07/24,Power,1.5,1722384000\n")
+    table = read(path).dataset
+    assert float(table["co2_mt_per_day"][0]) == pytest.approx(expected)
+    assert str(table["time"].to_numpy()[0])[:10] == "2024-07-31"
+
+
+def test_carbon_monitor_trouble(tmp_path):
+    path = tmp_path / "carbonmonitor.csv"
+    path.write_text("country,date,sector,CO2\nChina,31/07/2024,Power,1.5\n")
+    with pytest.raises(FileProblem, match="name gives the unit"):
+        read(path)
+    path.write_text("country,date,sector,value\nChina,31/02/2024,Power,1.5\nChina,01/02/2024,Power,inf\n")
+    with pytest.raises(FileProblem, match="no row with a date and a number"):
+        read(path)
 
 
 def test_tables_without_rows(tmp_path):
