@@ -17,6 +17,9 @@ A reader returns a `Product`: an `xarray.Dataset` of one of the kinds below and 
 * ``table``: dimension ``row``, anything else in columns (power plants, emissions by country and day, growth rates).
 * ``regions``: dimensions ``lat, lon``, integer masks with their names.
 * ``section``: dimensions ``time, lat``, zonal quantities.
+* ``volume``: dimensions ``time, lev, lat, lon`` (level 1 at the surface) and ``edge`` (the levels' boundaries, one more):
+  ``co2`` and its parts ``co2_bg, co2_bio, co2_ocean, co2_fossil, co2_fire`` in ppm on levels, ``pressure_edge`` (hPa) and
+  ``height_edge`` (m) on boundaries, and where known ``temperature`` (K), ``specific_humidity``, ``orography`` (m).
 
 Attributes of each dataset: ``title``, ``instrument``, ``version``, ``scale`` ("X2007", "X2019" or "unknown"),
 ``catalog`` (name of the catalogue entry), ``source_file``, and ``simulated`` (1 where it comes from the simulated
@@ -32,7 +35,7 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 
-Kind = Literal["soundings", "grid", "sites", "table", "regions", "section"]
+Kind = Literal["soundings", "grid", "sites", "table", "regions", "section", "volume"]
 
 COUNT_DIMENSION: dict[str, str] = {
     "soundings": "sounding",
@@ -41,6 +44,7 @@ COUNT_DIMENSION: dict[str, str] = {
     "table": "row",
     "regions": "lat",
     "section": "time",
+    "volume": "time",
 }
 
 

@@ -34,6 +34,16 @@ def tables_dir(root: Path | None = None) -> Path:
     return (root or home()) / "tables"
 
 
+def volumes_dir(root: Path | None = None) -> Path:
+    """Mole fractions on levels (`data.volumes`)."""
+    return (root or home()) / "volumes"
+
+
 def downloads_dir(root: Path | None = None) -> Path:
     """Files fetched from providers, as they came."""
     return (root or home()) / "downloads"
+
+
+def runs_dir(root: Path | None = None) -> Path:
+    """Long computations (`data.runs`), one folder each."""
+    return (root or home()) / "runs"

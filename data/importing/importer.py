@@ -2,8 +2,8 @@
 belongs.
 
 Soundings go to the archive (`data.soundings`), maps to cubes (`data.importing.cubes`), site series to `data.sites`,
-everything else to `data.tables`. One bad file never stops the rest, and whatever happens no store is left
-half-written. Memory is bounded: soundings are written in batches by a second thread while the next files are read,
+mole fractions on levels to `data.volumes`, everything else to `data.tables`. One bad file never stops the rest, and
+whatever happens no store is left half-written. Memory is bounded: soundings are written in batches by a second thread while the next files are read,
 maps one step at a time.
 """
 
@@ -20,7 +20,7 @@ import numpy as np
 
 from data.canonical import Product
 from data.errors import DataError, FileProblem
-from data.home import sites_dir, soundings_dir, tables_dir
+from data.home import sites_dir, soundings_dir, tables_dir, volumes_dir
 from data.importing.record import ImportRecord, failed, record_of, unexpected
 from data.importing.walk import files_below, files_to_import, is_zarr
 
@@ -59,10 +59,12 @@ class _Import:
         from data.sites import SiteStore
         from data.soundings import SoundingArchive
         from data.tables import TableStore
+        from data.volumes import VolumeStore
 
         self.archive = SoundingArchive(soundings_dir(home))
         self.sites = SiteStore(sites_dir(home))
         self.tables = TableStore(tables_dir(home))
+        self.volumes = VolumeStore(volumes_dir(home))
         self.cubes = CubeImport(home)
         self.progress = progress
         self.records: dict[Path, ImportRecord] = {}
@@ -140,8 +142,8 @@ class _Import:
             else:
                 self.cubes.add(flat, path, digest, record)
         else:
-            store = self.sites if product.kind == "sites" else self.tables
-            result = store.append(product)
+            stores = {"sites": self.sites.append, "volume": self.volumes.append}
+            result = stores.get(product.kind, self.tables.append)(product)
             status: Literal["imported", "unchanged"] = "imported" if result.added else "unchanged"
             note = f"; {result.unusable} without time or value left out" if result.unusable else ""
             self.records[path] = replace(record, status=status, message=f"kept in {product.collection}{note}")
@@ -155,7 +157,7 @@ class _Import:
             facts = (granule.reader, "soundings", granule.soundings)
             self.records[path] = ImportRecord(str(path), *facts, start, end, "unchanged", "imported before")
             return True
-        for store in (self.cubes, self.sites, self.tables):
+        for store in (self.cubes, self.sites, self.tables, self.volumes):
             source = store.holds(path.name, digest)
             if source is not None:
                 start, end = (

@@ -1,10 +1,9 @@
-"""CarbonTracker (NOAA GML; doi 10.25925/z1gj-3254 for CT2022) and files in its layouts: surface fluxes, mole fractions,
-zonal fluxes.
+"""CarbonTracker (NOAA GML; doi 10.25925/z1gj-3254 for CT2022) and files in its layouts: surface fluxes and zonal
+fluxes.
 
 Fluxes come on a global 1-degree grid in mol m-2 s-1 upward, as one mean or as 3-hourly, weekly and monthly series.
 Names changed over the releases (`bio_flux_optimized` -> `bio_flux_opt`, `date` -> `time`); here they are always
-today's. Mole fractions come on 3x2 degrees and 34 levels (NOAA's "molefrac_glb3x2" files), total or by component.
-Region files are read by `data.readers.regions`.
+today's. Mole fractions on levels are read by `data.readers.mole_fractions`, region files by `data.readers.regions`.
 """
 
 from __future__ import annotations
@@ -12,18 +11,16 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import xarray as xr
-
 from data.canonical import Product
 from data.errors import FileProblem
 from data.readers import Reader
-from data.readers.grid_axes import axis_by_name, locate, to_grid, with_time
-from data.readers.opening import open_dataset, pack, reading, sample_values
+from data.readers.grid_axes import locate, to_grid, with_time
+from data.readers.mole_fractions import READERS as LEVEL_READERS
+from data.readers.opening import open_dataset, pack, reading
 from data.readers.periods import slug
 from data.readers.probe import Probe
 from data.readers.regions import READERS as REGION_READERS
 from data.readers.times import decode_times
-from data.readers.units import ppm_factor
 
 _FLUX_NAMES = {
     "bio_flux_optimized": "bio_flux_opt",
@@ -48,12 +45,8 @@ _FLUX_TITLES = {
     "bio_flux_prior": "land biosphere flux without fires, first guess",
     "ocn_flux_prior": "air-sea flux, first guess",
 }
-_COMPONENTS = ("bg", "bio", "ff", "fossil", "fires", "ocean")
 _RELEASE = re.compile(r"(?i)\b(CT(?:E)?(?:-NRT\.v)?\d{4}[A-Z]?(?:-\d+)?)")
 _FLUX_FILE = "a CarbonTracker flux file: netCDF with bio_flux_opt, fossil_flux_imp and others on a grid in mol m-2 s-1"
-_MOLEFRACTION_FILE = (
-    "a CarbonTracker mole fraction file: netCDF with co2 (time, level, latitude, longitude) in micromol mol-1"
-)
 _ZONAL_FILE = "zonal monthly fluxes: netCDF with SFCO2 (time, lat) in Pg C yr-1 degree-1"
 _ZONAL_NAMES = {"SFCO2": "total_flux", "SFCO2_OCN": "ocean_flux", "SFCO2_LND": "land_flux", "SFCO2_FFF": "fossil_flux"}
 
@@ -122,70 +115,6 @@ def _other_release(release: str) -> dict[str, str]:
     }
 
 
-def _recognises_molefractions(probe: Probe) -> bool:
-    variables = probe.variables
-    fields = [variables[name] for name in ("co2", "CO2", *_COMPONENTS) if name in variables]
-    named = "molefrac" in probe.name.lower()
-    boundaries = any("boundary" in var.dims for var in variables.values())
-    return (named or boundaries) and any(len(field.shape) == 4 for field in fields)
-
-
-def read_molefractions(path: Path) -> Product:
-    """Mole fractions as grid (time, lev, lat, lon), ppm: `co2` (sum of the components where only those are given).
-
-    `lev` counts model levels, 1 at the surface; `pressure` (hPa) at the middle of each where the file has it. Lazy
-    where large.
-    """
-    dataset = open_dataset(path, expected=_MOLEFRACTION_FILE)
-    with reading(path, _MOLEFRACTION_FILE):
-        dataset = _with_level_pressure(dataset)
-        located, _ = locate(dataset, path, expected=_MOLEFRACTION_FILE)
-        located = located.rename({"CO2": "co2"} if "CO2" in located else {})
-        parts = [located[name] for name in _COMPONENTS if name in located]
-        if "co2" not in located and len(parts) > 1:
-            located["co2"] = sum(parts[1:], start=parts[0])  # components are departures from the background "bg"
-            located["co2"].attrs.update(parts[0].attrs)
-        if "co2" not in located or "lev" not in located["co2"].dims:
-            raise FileProblem(path, expected=_MOLEFRACTION_FILE, found="no co2 on levels", remedy="download it again")
-        fields = located[[name for name in ("co2", "pressure") if name in located]]
-        factor = ppm_factor(sample_values(fields["co2"]), fields["co2"].attrs.get("units"), path, "co2")
-        fields["co2"] = (fields["co2"] * factor).assign_attrs(units="ppm", long_name="dry air mole fraction of CO2")
-        grid = to_grid(with_time(fields, path, expected=_MOLEFRACTION_FILE))
-        grid["lev"].attrs.update(long_name="model level, 1 at the surface", positive="up", units="1")
-        release = _release(path, dataset.attrs)
-        return pack(
-            "grid",
-            grid,
-            reader="carbontracker_molefractions",
-            collection=f"carbontracker-{slug(release)}-molefractions",
-            path=path,
-            title=f"CarbonTracker {release} CO2 mole fractions",
-            instrument="CarbonTracker",
-            version=release,
-            catalog="carbontracker-nrt" if _near_real_time(release) else "carbontracker-ct2022-molefractions",
-        )
-
-
-def _with_level_pressure(dataset: xr.Dataset) -> xr.Dataset:
-    """Replace pressure at the level boundaries by `pressure` at the middle of each level (hPa)."""
-    if "pressure" not in dataset or "boundary" not in dataset["pressure"].dims:
-        return dataset
-    edges = dataset["pressure"]
-    count = dataset.sizes["boundary"] - 1
-    level = next(
-        (str(dim) for dim, size in dataset.sizes.items() if axis_by_name(str(dim)) == "lev" and size == count), None
-    )
-    dataset = dataset.drop_vars("pressure")
-    if level is None:
-        return dataset
-    lower = edges.isel(boundary=slice(None, -1)).variable
-    upper = edges.isel(boundary=slice(1, None)).variable
-    dims = [level if dim == "boundary" else dim for dim in lower.dims]
-    scale = 0.01 if str(edges.attrs.get("units", "Pa")).strip().lower() in ("pa", "pascal") else 1.0
-    middle = (lower.data + upper.data) * (0.5 * scale)
-    return dataset.assign(pressure=(dims, middle, {"units": "hPa", "long_name": "pressure at the middle of the level"}))
-
-
 def _recognises_zonal(probe: Probe) -> bool:
     return any(name in probe.variables and len(probe.variables[name].shape) == 2 for name in _ZONAL_NAMES)
 
@@ -223,7 +152,7 @@ def read_zonal_fluxes(path: Path) -> Product:
 
 READERS = [
     Reader("carbontracker_fluxes", "grid", _FLUX_FILE, _recognises_fluxes, read_fluxes),
-    Reader("carbontracker_molefractions", "grid", _MOLEFRACTION_FILE, _recognises_molefractions, read_molefractions),
+    *LEVEL_READERS,
     Reader("zonal_fluxes", "section", _ZONAL_FILE, _recognises_zonal, read_zonal_fluxes),
     *REGION_READERS,
 ]
