@@ -287,11 +287,13 @@ def search(text: str) -> list[Entry]:
 
 def cite(names: Iterable[str]) -> str:
     """How to cite these data sets: a paragraph each, in the order given, each once. StoreProblem: unknown name."""
-    paragraphs = []
-    for name in dict.fromkeys(names):
-        found = entry(name)
-        version = f", version {found.version}" if found.version else ""
-        link = f" https://doi.org/{found.doi}" if found.doi and found.doi not in found.citation else ""
-        licence = f" Licence: {found.licence}." if found.licence else " Licence: not known; ask the provider."
-        paragraphs.append(f"{found.title}{version}. {found.provider}. {found.citation}{link}{licence}")
-    return "\n\n".join(paragraphs)
+    return "\n\n".join(paragraph(entry(name)) for name in dict.fromkeys(names))
+
+
+def paragraph(found: Entry, *, licence: str | None = None) -> str:
+    """How to cite one data set: title, version, provider, citation, DOI, licence (another one where given)."""
+    version = f", version {found.version}" if found.version else ""
+    link = f" https://doi.org/{found.doi}" if found.doi and found.doi not in found.citation else ""
+    terms = licence or found.licence
+    words = f" Licence: {terms}." if terms else " Licence: not known; ask the provider."
+    return f"{found.title}{version}. {found.provider}. {found.citation}{link}{words}"

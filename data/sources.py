@@ -24,6 +24,7 @@ class Source:
     digest : of the file's bytes ("" where there is no file: it is then always taken as changed).
     reader, kind, count : who read it, as what, how many.
     start, end : first and last time, ISO text; None without time.
+    catalog : its data set in the catalogue, "" where that is not known (files imported before this was kept).
     """
 
     name: str
@@ -38,6 +39,7 @@ class Source:
     version: str
     scale: str
     simulated: bool
+    catalog: str = ""
 
     @classmethod
     def of(cls, product: Product) -> Source:
@@ -57,12 +59,13 @@ class Source:
             version=str(attrs.get("version", "")),
             scale=str(attrs.get("scale", "unknown")),
             simulated=bool(attrs.get("simulated", 0)),
+            catalog=str(attrs.get("catalog", "")),
         )
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> Source:
         """Read back what `to_json` made; other entries are ignored."""
-        return cls(**{key: kept[key] for key in cls.__dataclass_fields__})
+        return cls(**{key: kept[key] for key in cls.__dataclass_fields__ if key in kept})
 
     def to_json(self) -> dict[str, Any]:
         """As a manifest keeps it."""

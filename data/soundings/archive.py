@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -114,6 +114,34 @@ class SoundingArchive:
             results = [merge.add(table) for table in tables]
             merge.finish()
         return results
+
+    def remove(self, instrument: str, collection: str | None = None) -> int:
+        """Take the soundings of an instrument out, or those of one of its collections; returns how many these were.
+
+        All or nothing, like every change. Soundings of other collections that had given way to these are not there
+        either until their files are imported again (`problems` names them).
+
+        Raises
+        ------
+        StoreProblem : there are none, or the archive cannot be written; then nothing was changed.
+        """
+        with self.folder.change() as change:
+            merge = Merge(change)
+            keys = [
+                key
+                for key, granule in merge.granules.items()
+                if granule.instrument == instrument and collection in (None, granule.collection)
+            ]
+            if not keys:
+                wanted = instrument if collection is None else f"{collection} of {instrument}"
+                has = ", ".join(sorted({granule.instrument for granule in merge.granules.values()})) or "nothing"
+                raise StoreProblem(
+                    f"sounding archive {self.folder.root}: expected soundings to remove, found none of {wanted}; "
+                    f"it holds {has}."
+                )
+            count = merge.remove(keys)
+            merge.finish()
+        return count
 
     def instruments(self) -> list[InstrumentSummary]:
         """What is in the archive, by instrument; no data file is opened."""
@@ -263,14 +291,16 @@ class SoundingArchive:
         except (OSError, KeyError, ValueError, pa.ArrowException):
             return None
 
-    def problems(self) -> Iterator[str]:
+    def problems(self, *, each: Callable[[str], None] | None = None) -> Iterator[str]:
         """One sentence for each thing that is wrong: missing, damaged or foreign files, soundings stored twice. Reads
-        everything.
+        everything; `each` is called with the name of every file before it is read.
         """
         import pyarrow as pa
 
         contents = self.contents
         for name, file in contents.files.items():
+            if each is not None:
+                each(name)
             path = self.folder.path(name)
             if not self.folder.fs.exists(path):
                 yield (

@@ -6,7 +6,7 @@ of the higher rank (`Granule.rank`) is kept, always.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -96,6 +96,23 @@ class Merge:
         for other in list(self.granules.values()):
             if other.key != known.key and other.meets(known) and self._rows(other.key) < other.soundings:
                 self.granules[other.key] = replace(other, digest="")
+
+    def remove(self, keys: Iterable[int]) -> int:
+        """Take granules out; returns how many of their soundings were stored. Files that hold nothing else are not
+        opened.
+
+        Granules that had given way to one of these are no longer complete: they count as new at their next import.
+        """
+        gone = {key: self.granules.pop(key) for key in keys}
+        self._touched |= bool(gone)
+        self.dropped.update(dict.fromkeys(gone))
+        for key, granule in self.granules.items():
+            if self._rows(key) < granule.soundings and any(granule.meets(other) for other in gone.values()):
+                self.granules[key] = replace(granule, digest="")
+        for name, file in list(self.contents.files.items()):
+            if all(int(key) in gone for key in file.days):
+                del self.contents.files[name]
+        return sum(self.kept[key] for key in gone)
 
     def _rows(self, key: int) -> int:
         if key in self.incoming:

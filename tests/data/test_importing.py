@@ -547,7 +547,7 @@ def test_the_table_names_files_outcomes_and_reasons(tmp_path):
 
 def test_verify_fails_only_for_problems(tmp_path):
     home = tmp_path / "home"
-    months = [write_map(tmp_path / f"xco2_20190{n}.nc", (f"2019-0{n}",)) for n in (1, 2, 3, 7)]
+    months = [write_map(tmp_path / f"xco2_20190{n}.nc", (f"2019-0{n}",), value=410.0 + n) for n in (1, 2, 3, 7)]
     import_paths(months, home=home)
     result = CliRunner().invoke(command, ["verify", "--home", str(home)])
     assert (
