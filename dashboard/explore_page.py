@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import panel as pn
@@ -12,8 +13,8 @@ from dashboard.about import about, download_buttons
 from dashboard.background import Build
 from dashboard.explore import POLL_MS, ExplorePage
 from dashboard.library import Library
-from dashboard.map_view import STATIC
-from dashboard.shell import shell
+from dashboard.shell import STATIC, shell
+from dashboard.wording import time_text
 
 NARROW_PIXELS = 900
 """Below this width the controls are a drawer that starts closed, and the views stand below one another."""
@@ -43,6 +44,9 @@ _EMPTY = (
     "There is no data set to show yet. Bring your own with `carbonweather data import PATH`, "
     "or build the demo with `carbonweather demo`."
 )
+
+
+PICTURE_SCRIPT = (STATIC / "picture.js").read_text(encoding="utf-8")
 
 
 class TimeBar(JSComponent):
@@ -144,6 +148,13 @@ def page(library: Library, build: Build | None) -> pmui.Page:
         banners.nothing_to_show(view.cube is None and (build is None or not build.running))
         banners.progress(build)
 
+    if pn.state.curdoc is not None:
+        pn.state.curdoc.template_variables.update(
+            {
+                "map_script": PICTURE_SCRIPT,
+                "first_map": first_picture(view, made.sidebar_open),
+            }
+        )
     view.on_message, view.on_summary, view.on_shown, view.on_screen = banners.say, summarise, arrange, screen
     arrange()
     summarise(*view.summaries)
@@ -155,6 +166,24 @@ def page(library: Library, build: Build | None) -> pmui.Page:
         view.on_ready = fill  # when the browser has painted the map
     pn.state.add_periodic_callback(poll, period=POLL_MS)
     return made
+
+
+def first_picture(view: ExplorePage, sidebar_open: bool) -> dict[str, Any] | None:
+    """What page.html needs to put the map on screen before the page's libraries are loaded; None where there is nothing to show.
+
+    The difference of two maps and what lies beside or over another one wait for explore.js.
+    """
+    spec = view.spec()
+    if "layer" not in spec or spec["compare"] == "difference":
+        return None
+    wanted = {name: spec[name] for name in ("layer", "step", "at", "projection", "palette", "low", "high", "dark")}
+    wanted["outlines"] = [name for name in ("borders", "coastlines") if name in spec["layers"]]
+    title = f"{spec['title']} · {time_text(spec['labels'][spec['step']])}"
+    return {
+        "title": title,
+        "narrow": not sidebar_open,
+        "spec": json.dumps(wanted, separators=(",", ":")).replace("<", "\\u003c"),
+    }
 
 
 def _sidebar(view: ExplorePage) -> list[Any]:

@@ -230,6 +230,7 @@ class FetchedMap:
             min_border_left=112
             if with_bar
             else 52,  # axis labels come later than the first window and must not move it
+            min_border_top=26,  # as high as the title is once its font is there
             min_border_bottom=30,
             output_backend="canvas",
             outline_line_color=None,

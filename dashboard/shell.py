@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import panel as pn
 import panel_material_ui as pmui
+import param
 from panel.util import edit_readonly
 from panel_material_ui.template.base import Meta
 
@@ -61,17 +63,14 @@ THEME = {
     },
 }
 
-PAGE_CSS = """
-#loader:not(.error) { display: none !important; }
-body { overflow-x: hidden; }
-"""
-"""The shell's full-screen spinner waits for the last widget; the content is there long before."""
+STATIC = Path(__file__).parent / "static"
+PAGE_CSS = (STATIC / "page.css").read_text(encoding="utf-8")
 
 _NAVIGATION = """
 :host { margin: 0; }
 nav { display: flex; gap: 2px; overflow-x: auto; scrollbar-width: none; font: 500 14px/1 Roboto, sans-serif; }
 nav::-webkit-scrollbar { display: none; }
-a { color: inherit; text-decoration: none; padding: 9px 11px; border-radius: 6px; opacity: .82; white-space: nowrap; }
+a { color: #fff; text-decoration: none; padding: 9px 11px; border-radius: 6px; opacity: .82; white-space: nowrap; }
 a:hover, a:focus-visible { opacity: 1; background: rgb(255 255 255 / 14%); }
 a[aria-current] { opacity: 1; background: rgb(255 255 255 / 20%); }
 """
@@ -96,12 +95,23 @@ def shell(address: str, *, main: Sequence[Any], sidebar: Sequence[Any] = (), sid
         sidebar_width=sidebar_width,
         sidebar_open=bool(sidebar) and "Mobi" not in pn.state.headers.get("User-Agent", ""),
         theme_config=THEME,
+        template=STATIC / "page.html",
         busy_indicator=None,
         meta=Meta(name="Carbon Weather", title=title, description=entry.purpose),
     )
     with edit_readonly(made):
-        made.busy = False  # no longer follows every event: each change would walk all models of the page (30 ms)
+        made.busy = _Idle().param.busy
     return made
+
+
+class _Idle(param.Parameterized):
+    """What a page's `busy` follows instead of the global `pn.state.busy`.
+
+    That one would walk all models of the page at each event (30 ms), and its watcher would keep every closed page in memory.
+    Only another reference takes the watcher away; a plain value leaves it.
+    """
+
+    busy = param.Boolean(default=False)
 
 
 def navigation(address: str) -> pn.pane.HTML:

@@ -5,17 +5,12 @@
 // Python -> here: link.spec, a JSON description of what to show; compared with the last one, only what changed is done.
 // here -> Python: link.message, one JSON event at a time: {kind: "view" | "step" | "pick" | "shape" | "pop" | "limits", ...}.
 
-const R = 6378137, HALF_TURN = Math.PI * R, MAX_LAT = 85.0511287798
-const MARGIN = 0.12            // of the window, fetched beyond each side so that a short pan shows no edge
+const {HALF_TURN, MARGIN, mercY, mercLat, hex, paintInto} = window.mapPicture
 const CACHE_BYTES = 160e6      // windows kept for going back and forth in time
 const IDLE_MS = 180            // quiet time before Python is told and neighbours are fetched
 const SMALLEST = 60            // pixels; a smaller figure is not a map yet
-const LOWEST_SPAN = 0.2        // degrees; four cells of 0.05
 
-const mercY = lat => R * Math.log(Math.tan(Math.PI / 4 + Math.max(-MAX_LAT, Math.min(MAX_LAT, lat)) * Math.PI / 360))
-const mercLat = y => (2 * Math.atan(Math.exp(y / R)) - Math.PI / 2) * 180 / Math.PI
 const wrap = lon => ((lon + 180) % 360 + 360) % 360 - 180
-const hex = c => (255 << 24 | parseInt(c.slice(5, 7), 16) << 16 | parseInt(c.slice(3, 5), 16) << 8 | parseInt(c.slice(1, 3), 16)) >>> 0
 
 const MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]
 
@@ -60,19 +55,9 @@ class Windows {
   }
 
   async load(url) {
-    const response = await fetch(new URL(url, document.baseURI))
-    if (!response.ok) {
-      const text = await response.text()
-      let sentence = `The map could not be read (${response.status}).`
-      try { sentence = JSON.parse(text).error ?? sentence } catch { /* a plain text error keeps the general sentence */ }
-      throw new Error(sentence)
-    }
-    const meta = JSON.parse(response.headers.get("X-Carbonweather"))
-    const buffer = await response.arrayBuffer()
-    const codes = meta.dtype === "int16" ? new Int16Array(buffer) : new Float32Array(buffer)
-    const entry = {codes, ...meta}
+    const entry = await (window.mapPicture.fetched(url) ?? window.mapPicture.load(url))
     this.kept.set(url, entry)
-    this.bytes += buffer.byteLength
+    this.bytes += entry.codes.byteLength
     for (const [key, old] of this.kept) {
       if (this.bytes <= CACHE_BYTES || key === url) break
       this.kept.delete(key)
@@ -86,36 +71,6 @@ const value = (layer, i) => {
   const code = layer.codes[i]
   if (layer.dtype === "int16") return code === -32768 ? NaN : layer.offset + layer.scale * code
   return code
-}
-
-function lookup(layer, palette, low, high, missing) {
-  // Colour of every int16 code: one table, so that painting is one read a pixel.
-  const table = new Uint32Array(65536), n = palette.length, norm = n / (high - low)
-  table[0] = missing
-  for (let code = -32767; code < 32768; code++) {
-    const k = Math.floor((layer.offset + layer.scale * code - low) * norm)
-    table[code + 32768] = palette[k < 0 ? 0 : k >= n ? n - 1 : k]
-  }
-  return table
-}
-
-function paintInto(out, layer, {palette, low, high, missing}, columns, width) {
-  // columns: [from, to) of each row that this layer fills.
-  const [from, to] = columns, {codes} = layer, rows = codes.length / width
-  if (layer.dtype === "int16") {
-    const table = lookup(layer, palette, low, high, missing)
-    for (let r = 0; r < rows; r++)
-      for (let i = r * width + from, end = r * width + to; i < end; i++) out[i] = table[codes[i] + 32768]
-    return
-  }
-  const n = palette.length, norm = n / (high - low)
-  for (let r = 0; r < rows; r++)
-    for (let i = r * width + from, end = r * width + to; i < end; i++) {
-      const v = codes[i]
-      if (v !== v) { out[i] = missing; continue }
-      const k = Math.floor((v - low) * norm)
-      out[i] = palette[k < 0 ? 0 : k >= n ? n - 1 : k]
-    }
 }
 
 function hatch(out, layer, threshold, width, dark) {
@@ -186,7 +141,6 @@ class Explorer {
     this.linked = args.linked
     this.main = this.panes[0]
     this.windows = new Windows()
-    this.outlines = new Map()
     this.shown = {}              // the window on screen: frame, step, and main, second, std, points as fetched
     this.spec = {}
     this.playing = false
@@ -284,17 +238,13 @@ class Explorer {
             south: Math.max(-90, this.toLat(y0)), north: Math.min(90, this.toLat(y1))}
   }
 
-  go([lon, lat, span]) {
+  go(at) {
     const size = this.size()
     if (!size) return
-    span = Math.max(LOWEST_SPAN, Math.min(span, 540))
-    const half = this.toX(span) / 2, x = this.toX(lon), tall = half * size[1] / size[0]
-    let y = this.toY(lat)
-    const top = this.mercator ? HALF_TURN : 90
-    y = tall >= top ? 0 : Math.max(-top + tall, Math.min(top - tall, y))
+    const {x0, x1, y0, y1} = window.mapPicture.place(at, size, this.mercator)
     this.placing = true
-    this.main.fig.x_range.setv({start: x - half, end: x + half})
-    this.main.fig.y_range.setv({start: y - tall, end: y + tall})
+    this.main.fig.x_range.setv({start: x0, end: x1})
+    this.main.fig.y_range.setv({start: y0, end: y1})
     this.placing = false
     this.moved()
   }
@@ -347,22 +297,16 @@ class Explorer {
   // ---- the map -----------------------------------------------------------------------------------------------------
 
   frame() {
-    const {x0, x1, y0, y1} = this.bounds(), [width, height] = this.last
-    const margin = this.playing ? 0 : MARGIN  // nobody pans while it plays, and each frame is painted a third sooner
-    const mx = margin * (x1 - x0), my = margin * (y1 - y0)
-    const w = Math.round(width * (1 + 2 * margin)), h = Math.round(height * (1 + 2 * margin))
-    return {x0: x0 - mx, x1: x1 + mx, y0: y0 - my, y1: y1 + my, w, h}
+    // nobody pans while it plays, and without a margin each frame is painted a third sooner
+    return window.mapPicture.frame(this.bounds(), this.last, this.playing ? 0 : MARGIN)
   }
 
-  url(path, frame, extra) {
-    const q = new URLSearchParams({...extra, proj: this.spec.projection, w: frame.w, h: frame.h})
-    for (const key of ["x0", "x1", "y0", "y1"]) q.set(key, frame[key].toPrecision(12))
-    return `${path}?${q}`
-  }
+  url(path, frame, extra) { return window.mapPicture.url(path, frame, this.spec.projection, extra) }
 
   layerUrl(layer, step, frame, other, otherStep) {
-    const extra = {cube: layer.cube, var: layer.variable, step, version: layer.version}
-    if (other) Object.assign(extra, {cube2: other.cube, var2: other.variable, step2: otherStep, version: `${layer.version}.${other.version}`})
+    if (!other) return window.mapPicture.layerUrl(layer, step, frame, this.spec.projection)
+    const extra = {cube: layer.cube, var: layer.variable, step}
+    Object.assign(extra, {cube2: other.cube, var2: other.variable, step2: otherStep, version: `${layer.version}.${other.version}`})
     return this.url("data/window", frame, extra)
   }
 
@@ -414,7 +358,7 @@ class Explorer {
     const {frame, main, second, std, points} = this.shown
     if (!main) return
     const {low, high, compare, dark} = this.spec, n = frame.w * frame.h
-    const colours = {palette: this.colours, low, high, missing: hex(dark ? "#1b2631" : "#e4ebf0")}
+    const colours = {palette: this.colours, low, high, missing: window.mapPicture.missing(dark)}
     const out = new Uint32Array(n), all = [0, frame.w]
     let edge = frame.w
     if (compare === "swipe" && second) {
@@ -423,13 +367,13 @@ class Explorer {
       paintInto(out, second, colours, [edge, frame.w], frame.w)
     }
     paintInto(out, main, colours, [0, edge], frame.w)
-    this.clearBeyondPoles(out, frame)
+    window.mapPicture.clearBeyondPoles(out, frame, this.mercator)
     if (std) hatch(out, std, this.spec.std.threshold, frame.w, dark)
     this.main.put(this.main.image, out, frame)
     if (compare === "side" && second && this.panes[1]) {
       const right = new Uint32Array(n)
       paintInto(right, second, colours, all, frame.w)
-      this.clearBeyondPoles(right, frame)
+      window.mapPicture.clearBeyondPoles(right, frame, this.mercator)
       this.panes[1].put(this.panes[1].image, right, frame)
     }
     if (points) {
@@ -440,16 +384,11 @@ class Explorer {
     } else if (this.dotted) { this.main.clear(this.main.points); this.dotted = false }
     this.drawSwipe()
     if (!this.playing) this.settle()
-    if (!this.told) { this.told = true; requestAnimationFrame(() => setTimeout(() => this.say("ready", {}), 0)) }
+    if (!this.told) {
+      this.told = true
+      requestAnimationFrame(() => setTimeout(() => { this.say("ready", {}); window.mapPicture.dismiss() }, 0))
+    }
     document.documentElement.dataset.painted = String(++this.paints || (this.paints = 1))
-  }
-
-  clearBeyondPoles(out, frame) {
-    // "No data" is a statement about the Earth; above the poles there is none.
-    if (this.mercator) return
-    const row = lat => Math.max(0, Math.min(frame.h, Math.round((lat - frame.y0) / (frame.y1 - frame.y0) * frame.h)))
-    out.fill(0, row(90) * frame.w)
-    out.fill(0, 0, row(-90) * frame.w)
   }
 
   drawSwipe() {
@@ -585,7 +524,7 @@ class Explorer {
   async drawOutlines() {
     if (!this.last) return
     const {x0, x1, y0, y1} = this.bounds(), west = this.toLon(x0), east = this.toLon(x1)
-    const south = this.toLat(y0), north = this.toLat(y1), resolution = east - west < 120 ? "50m" : "110m"
+    const south = this.toLat(y0), north = this.toLat(y1), resolution = window.mapPicture.resolutionFor(east - west)
     const pad = 0.15 * (east - west)
     for (const kind of ["coastlines", "borders"]) {
       const on = this.has(kind), key = on ? [kind, resolution, this.spec.projection, ...this.tile(west, east, south, north)].join() : "off"
@@ -593,7 +532,7 @@ class Explorer {
       this.outlineKeys = {...this.outlineKeys, [kind]: key}
       let x = [], y = []
       if (on) {
-        const lines = await this.outline(kind, resolution)
+        const lines = await window.mapPicture.outline(kind, resolution)
         if (this.outlineKeys[kind] !== key) continue
         ;[x, y] = this.clip(lines, west - pad, east + pad, south - pad, north + pad)
       }
@@ -605,15 +544,6 @@ class Explorer {
     // Outlines are cut again only when the view has moved by a tenth of its width.
     const unit = Math.pow(2, Math.floor(Math.log2((east - west) / 10)))
     return [west, east, south, north].map(v => Math.round(v / unit))
-  }
-
-  outline(kind, resolution) {
-    const key = kind + resolution
-    if (!this.outlines.has(key)) {
-      const url = new URL(`data/outline?kind=${kind}&resolution=${resolution}`, document.baseURI)
-      this.outlines.set(key, fetch(url).then(r => r.arrayBuffer()).then(b => new Float32Array(b)))
-    }
-    return this.outlines.get(key)
   }
 
   clip(lines, west, east, south, north) {

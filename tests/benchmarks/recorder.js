@@ -94,6 +94,11 @@
     })
   }
 
+  new MutationObserver(() => {
+    // The first picture says so when it is drawn, before the figure is there; it is on the screen a frame later.
+    if (document.documentElement.dataset.still && !bench.still) requestAnimationFrame(() => { bench.still ??= performance.now() })
+  }).observe(document, {attributes: true, subtree: true, attributeFilter: ["data-still"]})
+
   async function until(probe, seconds, what) {
     const end = performance.now() + 1000 * seconds
     for (;;) {
@@ -114,6 +119,7 @@
 
   // Each returns the moment (ms of performance.now()) at which what it waits for was on the screen.
   bench.firstMap = seconds => until(() => bench.hits.find(hit => hit.at)?.at, seconds, "the first map")
+  bench.opened = live => Math.min(bench.still ?? live, live)
   bench.newView = seconds => until(() => {
     const view = bench.view()
     return view !== bench.armed.view && shown(hit => hit.view === view)
