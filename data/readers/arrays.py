@@ -83,7 +83,7 @@ class Arrays:
         markers = [marker for marker in stated if isinstance(marker, (int, float)) and marker == marker]
         floating = raw.dtype.kind not in "iu"
         missing = _equal_to_any(raw, [*markers, *_SENTINELS] if floating else markers, _HUGE if floating else None)
-        values = np.array(raw, dtype=raw.dtype.newbyteorder("=")) if floating else raw.astype(np.float64)
+        values = raw.astype(raw.dtype.newbyteorder("="), copy=False) if floating else raw.astype(np.float64)
         scale, offset = attrs.get("scale_factor", 1.0), attrs.get("add_offset", 0.0)
         if (scale, offset) != (1.0, 0.0):
             values = values * scale + offset
