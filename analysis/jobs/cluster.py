@@ -1,0 +1,144 @@
+"""The Dask cluster of a run: an existing one where a scheduler is named, else processes on this machine.
+
+Processes, not threads: a lost one is replaced, each has its own memory limit, and Python code runs on all cores.
+Everything that listens does so on this machine's own address only.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from analysis.jobs.errors import ClusterProblem
+
+if TYPE_CHECKING:
+    from distributed import Client
+    from distributed.security import Security
+
+SCHEDULER = "CARBONWEATHER_SCHEDULER"
+_TLS = {
+    "tls_ca_file": "CARBONWEATHER_TLS_CA",
+    "tls_client_cert": "CARBONWEATHER_TLS_CERT",
+    "tls_client_key": "CARBONWEATHER_TLS_KEY",
+}
+_CONNECT_SECONDS = 20
+_WORKER_BYTES = 1_000_000_000
+"""A worker needs so much to be of use; with less memory there are fewer of them."""
+_MEMORY_SHARE = 0.8
+"""Of the memory that is free when the run starts, so much is for workers; the rest for this process and the system."""
+
+
+def scheduler_address(scheduler: str | None) -> str | None:
+    """The scheduler named by the argument, else by CARBONWEATHER_SCHEDULER; None for a cluster of this machine.
+
+    Raises
+    ------
+    ClusterProblem : it is not an address.
+    """
+    address = (scheduler or os.environ.get(SCHEDULER, "")).strip()
+    if not address:
+        return None
+    if not address.startswith(("tcp://", "tls://", "ws://", "wss://", "ucx://")):
+        raise ClusterProblem(
+            f"scheduler: expected an address like tcp://host:8786 or tls://host:8786, found {address[:80]!r}; correct it."
+        )
+    return address
+
+
+def size_of_machine(workers: int | None = None) -> tuple[int, int]:
+    """Number of workers and bytes of memory for each, from the cores and the free memory that this process may use."""
+    import psutil
+    from dask.system import CPU_COUNT
+    from distributed.system import MEMORY_LIMIT
+
+    free = int(min(psutil.virtual_memory().available, MEMORY_LIMIT) * _MEMORY_SHARE)
+    count = workers or max(1, min(CPU_COUNT, free // _WORKER_BYTES))
+    return count, max(free // count, 256_000_000)
+
+
+@contextmanager
+def connected(scheduler: str | None, workers: int | None, scratch: Path) -> Iterator[Client]:
+    """A client of the existing cluster at `scheduler`, or of one made here that ends with the block.
+
+    Parameters
+    ----------
+    workers : how many processes here; as many as fit if None.
+    scratch : where they may spill what does not fit into memory.
+
+    Raises
+    ------
+    ClusterProblem : the scheduler cannot be reached.
+    """
+    if scheduler:
+        with _existing(scheduler) as client:
+            yield client
+    else:
+        with _local(workers, scratch) as client:
+            yield client
+
+
+@contextmanager
+def _existing(address: str) -> Iterator[Client]:
+    from distributed import Client
+
+    try:
+        client = Client(address, security=security(address), timeout=_CONNECT_SECONDS, set_as_default=False)
+    except (OSError, TimeoutError, ValueError, RuntimeError) as error:
+        raise ClusterProblem(
+            f"scheduler {address}: expected a Dask scheduler that answers, found {_first_line(error)}; "
+            "start it, or correct the address and the TLS files."
+        ) from error
+    try:
+        yield client
+    finally:
+        client.close(timeout=5)
+
+
+@contextmanager
+def _local(workers: int | None, scratch: Path) -> Iterator[Client]:
+    from distributed import Client, LocalCluster
+
+    count, memory = size_of_machine(workers)
+    with (
+        LocalCluster(
+            n_workers=count,
+            threads_per_worker=1,
+            processes=True,
+            memory_limit=memory,
+            host="127.0.0.1",
+            dashboard_address=None,
+            silence_logs=logging.ERROR,
+            local_directory=str(scratch),
+        ) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        yield client
+
+
+def security(address: str) -> Security | None:
+    """TLS files from CARBONWEATHER_TLS_CA, _CERT and _KEY for a tls:// address; None leaves it to Dask's own configuration.
+
+    Raises
+    ------
+    ClusterProblem : one of the files is missing.
+    """
+    from distributed.security import Security
+
+    files: dict[str, Any] = {}
+    for name, variable in _TLS.items():
+        path = os.environ.get(variable, "").strip()
+        if path:
+            if not Path(path).is_file():
+                raise ClusterProblem(f"{variable}: expected a PEM file, found no file at {path}; correct it.")
+            files[name] = path
+    if not files:
+        return None
+    return Security(require_encryption=address.startswith(("tls://", "wss://")), **files)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -1,0 +1,293 @@
+"""What a job is given while it computes: its settings, a place for results, a log, a cluster, and a loop that survives kills."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+from analysis.jobs.checkpoint import Checkpoint, packed
+from analysis.jobs.cluster import connected
+from analysis.jobs.errors import ClusterProblem, RunCancelled, RunFailed, RunPaused
+from data.errors import DataError
+from data.runs import Progress, Result, WorkingRun
+from data.runs.owner import BEAT_SECONDS, beat
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+_LOOK_SECONDS = 0.25
+"""How often a run looks whether it shall stop, and at most how often it writes its progress."""
+_LOST_SECONDS = 15.0
+"""A scheduler that does not answer for so long is lost."""
+
+
+class JobContext:
+    """One execution of a job.
+
+    Attributes
+    ----------
+    settings : complete.
+    home : the data folder.
+    seed : for random numbers; nothing else may make two executions differ.
+    folder : where results go. It is empty at the start, also when a run is taken up again.
+    scores : figures for comparing runs; the job fills them.
+    """
+
+    def __init__(
+        self,
+        working: WorkingRun,
+        home: Path,
+        *,
+        scheduler: str | None = None,
+        workers: int | None = None,
+    ) -> None:
+        self.settings: dict[str, Any] = working.configuration.settings
+        self.home = home
+        self.seed = working.configuration.seed
+        self.folder = working.results
+        self.checkpoint_folder = working.checkpoint
+        self.scores: dict[str, float] = {}
+        self.results: list[Result] = []
+        self._working = working
+        self._scheduler = scheduler
+        self._wanted_workers = workers
+        self._client: Client | None = None
+        self._stack = ExitStack()
+        self._loops = 0
+        self._meter: _Meter | None = None
+        self._asked = ""
+        self._ended = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name="run-watch", daemon=True)
+        self._watcher.start()
+
+    def log(self, text: str) -> None:
+        """Add a line to the run's log."""
+        self._working.log(text)
+
+    def add_result(self, name: str, path: str | Path, kind: str, link: str = "") -> None:
+        """Name something that was made.
+
+        Parameters
+        ----------
+        name : for people.
+        path : file or folder; relative to `folder`, or anywhere in the data folder.
+        kind : "cube", "map", "series", "table", "figure", "text" or another word.
+        link : dashboard address that shows it.
+
+        Raises
+        ------
+        RunFailed : nothing is there.
+        """
+        place = self.folder / path
+        if not place.exists():
+            raise RunFailed(
+                f"result {name}: expected a file or folder at {place}, found none; report this job's mistake."
+            )
+        self.results.append(Result(name, place, kind, link))
+
+    def cancelled(self) -> bool:
+        """Whether the run shall stop (cancel or pause)."""
+        return bool(self._asked)
+
+    def check(self) -> None:
+        """Stop here if someone asked for it: to be called between steps that take more than a second.
+
+        Raises
+        ------
+        RunCancelled, RunPaused
+        """
+        if self._asked == "cancel":
+            raise RunCancelled
+        if self._asked:
+            raise RunPaused
+
+    def stop(self, asked: str = "pause") -> None:
+        """Ask the run to stop from within its process ("cancel" or "pause")."""
+        self._asked = asked
+
+    def progress(self, done: float, total: float, label: str, unit: str = "") -> None:
+        """Say how far the job is; `map` does so by itself."""
+        if self._meter is None or (self._meter.label, self._meter.total) != (label, total):
+            self._meter = _Meter(label, unit, total, done)
+        found = self._meter.at(done)
+        if found is not None:
+            self._working.progress(found)
+
+    @property
+    def client(self) -> Client:
+        """The Dask client, made when first asked for.
+
+        Raises
+        ------
+        ClusterProblem : the scheduler cannot be reached.
+        """
+        if self._client is None:
+            cluster = connected(self._scheduler, self._wanted_workers, self._working.scratch)
+            self._client = self._stack.enter_context(cluster)
+        return self._client
+
+    @property
+    def workers(self) -> int:
+        """How many workers there are now."""
+        return len(self.client.scheduler_info(n_workers=-1)["workers"])
+
+    def map(
+        self,
+        function: Callable[[Any], Any],
+        items: Sequence[Any],
+        *,
+        key: Callable[[Any], str] = str,
+        label: str,
+        unit: str = "",
+        size: Callable[[Any], float] | None = None,
+    ) -> Iterator[tuple[Any, Any]]:
+        """Compute `function(item)` for all items on the workers, and give (item, result) in the order of the items.
+
+        A finished item is kept and never computed again, also after the run was killed; one whose worker was lost
+        goes to another. Do not keep all results: take each up as it comes.
+
+        Parameters
+        ----------
+        function : of a module (not local), without side effects, the same whenever it is called.
+        items : what to compute; they and the results travel between processes.
+        key : a name for each item, different for all of them.
+        label, unit : for the progress ("Gridding", "tiles").
+        size : how much of `unit` an item is; 1 each if None.
+
+        Raises
+        ------
+        RunFailed : two items have one key; an item ended its workers again and again.
+        RunCancelled, RunPaused : someone asked for it.
+        ClusterProblem : the cluster was lost.
+        """
+        keys = [key(item) for item in items]
+        if len(set(keys)) < len(keys):
+            twice = next(name for number, name in enumerate(keys) if name in keys[:number])
+            raise RunFailed(f"{label}: expected items that differ, found {twice[:80]!r} twice; choose another key.")
+        sizes = [1.0 if size is None else float(size(item)) for item in items]
+        loop = _Loop(self, Checkpoint.of(self.checkpoint_folder, self._loops, label), label, unit)
+        self._loops += 1
+        return loop.run(function, list(items), keys, sizes)
+
+    def close(self) -> None:
+        """End the cluster and the watching."""
+        self._ended.set()
+        self._watcher.join()
+        self._stack.close()
+
+    def _watch(self) -> None:
+        last = time.monotonic()
+        while not self._ended.wait(_LOOK_SECONDS):
+            self._asked = self._asked or self._working.requested()
+            if time.monotonic() - last > BEAT_SECONDS:
+                beat(self._working.folder)
+                last = time.monotonic()
+
+
+class _Meter:
+    """Progress with its rate, taken since the run was started or taken up."""
+
+    def __init__(self, label: str, unit: str, total: float, done: float) -> None:
+        self.label, self.unit, self.total = label, unit, total
+        self._first, self._since = done, time.monotonic()
+        self._written = 0.0
+
+    def at(self, done: float, *, always: bool = False) -> Progress | None:
+        """What to write now; None where it was written a moment ago."""
+        now = time.monotonic()
+        if not always and done < self.total and now - self._written < _LOOK_SECONDS:
+            return None
+        self._written = now
+        gained, seconds = done - self._first, now - self._since
+        rate = gained / seconds if gained > 0 and seconds > 0 else None
+        left = (self.total - done) / rate if rate else None
+        return Progress(done, self.total, self.label, self.unit, rate, 0.0 if done >= self.total else left)
+
+
+class _Loop:
+    """One `JobContext.map` under way."""
+
+    def __init__(self, context: JobContext, checkpoint: Checkpoint, label: str, unit: str) -> None:
+        self.context, self.checkpoint, self.label, self.unit = context, checkpoint, label, unit
+
+    def run(
+        self, function: Callable[[Any], Any], items: list[Any], keys: list[str], sizes: list[float]
+    ) -> Iterator[tuple[Any, Any]]:
+        context, total = self.context, sum(sizes)
+        missing = [number for number, name in enumerate(keys) if name not in self.checkpoint]
+        done = total - sum(sizes[number] for number in missing)
+        if len(missing) < len(keys):
+            context.log(f"{self.label}: {len(keys) - len(missing)} of {len(keys)} are there already.")
+        context.progress(done, total, self.label, self.unit)
+        futures: dict[int, Future] = {}
+        finished: SimpleQueue[int] = SimpleQueue()
+        try:
+            if missing:
+                context.check()
+                futures = self._submit(function, [items[number] for number in missing], missing, finished)
+            for number, item in enumerate(items):
+                while keys[number] not in self.checkpoint:
+                    ready = self._next(finished, futures)
+                    self.checkpoint.keep(keys[ready], self._result(futures.pop(ready), keys[ready]))
+                    done += sizes[ready]
+                    context.progress(done, total, self.label, self.unit)
+                context.check()
+                yield item, self.checkpoint.get(keys[number])
+        finally:
+            if futures:
+                context.client.cancel(list(futures.values()))
+
+    def _submit(
+        self, function: Callable[[Any], Any], items: list[Any], numbers: list[int], finished: SimpleQueue[int]
+    ) -> dict[int, Future]:
+        client = self.context.client
+        made = client.map(packed, [function] * len(items), items, pure=False, retries=0)
+        futures = dict(zip(numbers, made, strict=True))
+        for number, future in futures.items():
+            future.add_done_callback(lambda _, number=number: finished.put(number))
+        return futures
+
+    def _next(self, finished: SimpleQueue[int], futures: dict[int, Future]) -> int:
+        """The number of an item that has ended, well or not."""
+        silent: float | None = None
+        while True:
+            try:
+                return finished.get(timeout=_LOOK_SECONDS)
+            except Empty:
+                self.context.check()
+            if self.context.client.status == "running":
+                silent = None
+                continue
+            silent = silent or time.monotonic()
+            if self.context.client.status == "closed" or time.monotonic() - silent > _LOST_SECONDS:
+                raise _lost_cluster()
+
+    def _result(self, future: Future, name: str) -> bytes:
+        from distributed.client import FutureCancelledError
+        from distributed.scheduler import KilledWorker
+
+        from analysis.errors import AnalysisError
+
+        try:
+            found: bytes = future.result()
+        except (AnalysisError, DataError, MemoryError):
+            raise
+        except KilledWorker as error:
+            raise RunFailed(
+                f"{self.label}: expected item {name[:80]} to be computed, found that it ended its worker "
+                f"{error.allowed_failures + 1} times, most likely for want of memory; choose smaller pieces or fewer workers."
+            ) from None
+        except FutureCancelledError:
+            raise _lost_cluster() from None
+        return found
+
+
+def _lost_cluster() -> ClusterProblem:
+    return ClusterProblem(
+        "scheduler: expected it to answer, found that the connection was lost; start it again and resume this run."
+    )
