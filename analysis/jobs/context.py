@@ -34,6 +34,7 @@ class JobContext:
     settings : complete.
     home : the data folder.
     seed : for random numbers; nothing else may make two executions differ.
+    run_id, created : the run's name and when it was made (not when it was started): for provenance.
     folder : where results go. It is empty at the start, also when a run is taken up again.
     scores : figures for comparing runs; the job fills them.
     """
@@ -49,6 +50,8 @@ class JobContext:
         self.settings: dict[str, Any] = working.configuration.settings
         self.home = home
         self.seed = working.configuration.seed
+        self.run_id = working.configuration.id
+        self.created = working.configuration.created
         self.folder = working.results
         self.checkpoint_folder = working.checkpoint
         self.scores: dict[str, float] = {}
