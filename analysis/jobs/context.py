@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 _LOOK_SECONDS = 0.25
 """How often a run looks whether it shall stop, and at most how often it writes its progress."""
+_RATE_SAMPLES = 40
+"""The rate is taken over so many steps forward."""
 _LOST_SECONDS = 15.0
 """A scheduler that does not answer for so long is lost."""
 
@@ -193,21 +196,23 @@ class JobContext:
 
 
 class _Meter:
-    """Progress with its rate, taken since the run was started or taken up."""
+    """Progress with its rate of late, so that the time left follows when work becomes quicker or slower."""
 
     def __init__(self, label: str, unit: str, total: float, done: float) -> None:
         self.label, self.unit, self.total = label, unit, total
-        self._first, self._since = done, time.monotonic()
+        self._seen: deque[tuple[float, float]] = deque([(time.monotonic(), done)], maxlen=_RATE_SAMPLES)
         self._written = 0.0
 
-    def at(self, done: float, *, always: bool = False) -> Progress | None:
+    def at(self, done: float) -> Progress | None:
         """What to write now; None where it was written a moment ago."""
         now = time.monotonic()
-        if not always and done < self.total and now - self._written < _LOOK_SECONDS:
+        if done < self.total and now - self._written < _LOOK_SECONDS:
             return None
         self._written = now
-        gained, seconds = done - self._first, now - self._since
-        rate = gained / seconds if gained > 0 and seconds > 0 else None
+        since, before = self._seen[0]
+        rate = (done - before) / (now - since) if done > before and now > since else None
+        if done > self._seen[-1][1]:
+            self._seen.append((now, done))
         left = (self.total - done) / rate if rate else None
         return Progress(done, self.total, self.label, self.unit, rate, 0.0 if done >= self.total else left)
 
@@ -235,7 +240,7 @@ class _Loop:
                 futures = self._submit(function, [items[number] for number in missing], missing, finished)
             for number, item in enumerate(items):
                 while keys[number] not in self.checkpoint:
-                    ready = self._next(finished, futures)
+                    ready = self._next(finished)
                     self.checkpoint.keep(keys[ready], self._result(futures.pop(ready), keys[ready]))
                     done += sizes[ready]
                     context.progress(done, total, self.label, self.unit)
@@ -255,9 +260,10 @@ class _Loop:
             future.add_done_callback(lambda _, number=number: finished.put(number))
         return futures
 
-    def _next(self, finished: SimpleQueue[int], futures: dict[int, Future]) -> int:
+    def _next(self, finished: SimpleQueue[int]) -> int:
         """The number of an item that has ended, well or not."""
         silent: float | None = None
+        alone = False
         while True:
             try:
                 return finished.get(timeout=_LOOK_SECONDS)
@@ -265,6 +271,9 @@ class _Loop:
                 self.context.check()
             if self.context.client.status == "running":
                 silent = None
+                if not alone and not self.context.workers:
+                    alone = True
+                    self.context.log("The cluster has no worker now; waiting for one.")
                 continue
             silent = silent or time.monotonic()
             if self.context.client.status == "closed" or time.monotonic() - silent > _LOST_SECONDS:
@@ -282,7 +291,7 @@ class _Loop:
             raise
         except KilledWorker as error:
             raise RunFailed(
-                f"{self.label}: expected item {name[:80]} to be computed, found that it ended its worker "
+                f"{self.label}: expected {name[:80]} to be computed, found that it ended its worker "
                 f"{error.allowed_failures + 1} times, most likely for want of memory; choose smaller pieces or fewer workers."
             ) from None
         except FutureCancelledError:

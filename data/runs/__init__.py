@@ -7,9 +7,24 @@ seen is complete, whatever was killed and when.
 
 from __future__ import annotations
 
+from data.runs.comparing import Row, compare
+from data.runs.exporting import export
 from data.runs.record import NoSuchRun, Progress, Result, RunBusy, RunInput, State
 from data.runs.run import Run
 from data.runs.store import RunStore
 from data.runs.working import WorkingRun
 
-__all__ = ["NoSuchRun", "Progress", "Result", "Run", "RunBusy", "RunInput", "RunStore", "State", "WorkingRun"]
+__all__ = [
+    "NoSuchRun",
+    "Progress",
+    "Result",
+    "Row",
+    "Run",
+    "RunBusy",
+    "RunInput",
+    "RunStore",
+    "State",
+    "WorkingRun",
+    "compare",
+    "export",
+]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from data.runs import owner as ownership
-from data.runs.files import explained, read_json, write_whole
+from data.runs.files import explained, read_json
 from data.runs.record import Configuration, Progress, Result, RunInput, State
 
 STATE, PROGRESS, SCORES, RESULTS, LOG, REQUEST = (
@@ -164,15 +164,11 @@ class Run:
         self._request("pause")
 
     def _request(self, what: str) -> None:
-        from data.runs.working import end_unowned
+        from data.runs.working import ask, end_unowned
 
-        folder = hidden(self.root, self.id)
         with explained(self.root):
             if not end_unowned(self.root, self.id, "cancelled" if what == "cancel" else "paused"):
-                try:
-                    write_whole(folder / REQUEST, what.encode())
-                except FileNotFoundError:  # it is done, or deleted
-                    pass
+                ask(self.root, self.id, what)
 
 
 def hidden(root: Path, run_id: str) -> Path:

@@ -124,7 +124,10 @@ class WorkingRun:
         for each in (self.results, self.scratch):
             remove(each)
         kept = read_json(self.folder / STATE) | {"state": state, "ended": now(), "error": error}
-        write_json(self.folder / STATE, kept)
+        try:
+            write_json(self.folder / STATE, kept)
+        except OSError:  # not even room for this: without owner it counts as broken off
+            pass
         for name in (REQUEST, ownership.FILE):
             remove(self.folder / name)
         return Run.load(self.root, self.configuration)
@@ -160,6 +163,14 @@ def end_unowned(root: Path, run_id: str, state: State) -> bool:
         remove(folder / ownership.FILE)
         remove(folder / REQUEST)
         return True
+
+
+def ask(root: Path, run_id: str, what: str) -> None:
+    """Ask the process that computes a run to "cancel" or "pause" it; one that is done or deleted stays as it is."""
+    try:
+        write_whole(hidden(root, run_id) / REQUEST, what.encode())
+    except FileNotFoundError:
+        pass
 
 
 def requeue(root: Path, run_id: str) -> None:
