@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import tempfile
 import threading
 import time
@@ -260,6 +261,22 @@ class ManifestFolder:
         _sync_folder(target.parent)
         return size
 
+    def take(self, name: str, path: str) -> None:
+        """Put a finished local file at `name` whole: moved where both lie on one disk, else copied or uploaded."""
+        if not self.local:
+            self.fs.put_file(path, self.path(name))
+            return
+        target = Path(self.path(name))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.replace(path, target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            self.place(name, lambda made: shutil.copyfile(path, made))
+        else:
+            _sync_folder(target.parent)
+
 
 class Change:
     """One change of a `ManifestFolder` under way.
@@ -280,6 +297,15 @@ class Change:
             self.folder.mark_pending()
         self._written.append(name)
         return self.folder.place(name, write)
+
+    def take(self, name: str, path: str) -> None:
+        """Add a file that is ready, and safe on disk, under a new name; a local one is moved. It counts once the manifest
+        is committed.
+        """
+        if not self._written:
+            self.folder.mark_pending()
+        self._written.append(name)
+        self.folder.take(name, path)
 
     def commit(self, manifest: dict[str, Any]) -> None:
         """Replace the manifest (its version becomes one more than before) and remove the files that it no longer

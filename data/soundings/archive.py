@@ -12,7 +12,9 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +25,7 @@ from data.soundings.contents import Contents, DataFile, rebuilt
 from data.soundings.granule import Granule
 from data.soundings.merge import Merge
 from data.soundings.query import Moment, Question, ask, boxes_of, connect, nanoseconds
+from data.soundings.staging import Staged, staging
 from data.soundings.table import SoundingTable, read_rows, to_table
 from data.storage import AppendResult, ManifestFolder
 
@@ -87,16 +90,7 @@ class SoundingArchive:
 
     def holds(self, name: str, digest: str) -> Granule | None:
         """The granule of this file name and digest (`data.soundings.table.file_digest`), or None."""
-        if not digest:
-            return None
-        return next(
-            (
-                granule
-                for granule in self.contents.granules.values()
-                if granule.digest == digest and granule.name.split("/")[-1] == name
-            ),
-            None,
-        )
+        return self.contents.by_file.get((name, digest)) if digest else None
 
     def append(self, product: Product) -> AppendResult:
         """Store a product's soundings; see `append_all`."""
@@ -112,6 +106,24 @@ class SoundingArchive:
         with self.folder.change() as change:
             merge = Merge(change)
             results = [merge.add(table) for table in tables]
+            merge.finish()
+        return results
+
+    def staging(self) -> AbstractContextManager[Path]:
+        """A folder where files are made ready for this archive (`data.soundings.staging`), gone at the end."""
+        return staging(self.folder)
+
+    def append_staged(self, staged: Staged) -> list[AppendResult]:
+        """Store granules that lie ready in files (`data.soundings.staging.stage`); one result each. Takes milliseconds
+        where no stored granule has soundings of these, else as long as `append_all`.
+
+        Raises
+        ------
+        StoreProblem : no room, no permission, archive damaged; then nothing was changed.
+        """
+        with self.folder.change() as change:
+            merge = Merge(change)
+            results = merge.adopt(staged)
             merge.finish()
         return results
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -112,6 +113,11 @@ class Contents:
             {int(key): Granule(**kept) for key, kept in manifest.get("granules", {}).items()},
             dict(manifest.get("schemas", {})),
         )
+
+    @cached_property
+    def by_file(self) -> dict[tuple[str, str], Granule]:
+        """(file name, digest) -> granule."""
+        return {(granule.name.split("/")[-1], granule.digest): granule for granule in self.granules.values()}
 
     def to_manifest(self) -> dict[str, Any]:
         """As JSON keeps it."""

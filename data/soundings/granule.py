@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+SECOND = 10**9
+"""In ns: times of one sounding differ by less between versions of a product."""
+
 
 @dataclass(frozen=True)
 class Granule:
@@ -58,7 +61,7 @@ class Granule:
     def meets(self, other: Granule) -> bool:
         """True if both may hold the same soundings: one instrument and quantity, overlapping in time (to a second)."""
         same = self.instrument == other.instrument and self.measures == other.measures
-        return same and self.start <= other.end + 10**9 and other.start <= self.end + 10**9
+        return same and self.start <= other.end + SECOND and other.start <= self.end + SECOND
 
 
 def granule_key(instrument: str, collection: str, name: str) -> int:

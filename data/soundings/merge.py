@@ -6,28 +6,25 @@ of the higher rank (`Granule.rank`) is kept, always.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data.soundings.contents import Contents, DataFile, Partition, months_of
+from data.soundings import files as making
+from data.soundings.contents import Contents, DataFile, Partition
 from data.soundings.granule import Granule, granule_key
-from data.soundings.table import SoundingTable, in_storage_order, positions, read_rows, times_of, write_parquet
-from data.storage import AppendResult, Change, unique_name
+from data.soundings.overlap import NEEDED, shared
+from data.soundings.staging import Staged, StagedFile
+from data.soundings.table import SoundingTable, read_rows, write_parquet
+from data.storage import AppendResult, Change
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_FILE_ROWS = 500_000
-"""Soundings in a full file: some 16 row groups, 150 MB with kernels and profiles."""
-
 _SMALL_FILES = 4
 """So many files that are not full are joined; each sounding is rewritten once or twice on its way into a full one."""
-
-_SAME_PLACE_DEGREES = 0.05
-"""Versions of a product move a sounding by less than this."""
 
 
 class Merge:
@@ -41,6 +38,7 @@ class Merge:
         self.incoming: dict[int, SoundingTable] = {}
         self.dropped: dict[int, np.ndarray | None] = {}
         """Granule -> numbers of its stored soundings that go, None for all."""
+        self._staged: tuple[StagedFile, ...] = ()
         self._numbers: dict[str, pa.Table] = {}
         self._touched = False
 
@@ -56,7 +54,7 @@ class Merge:
         keep = np.ones(new.table.num_rows, dtype=bool)
         for other in list(self.granules.values()):
             if other.key != granule.key and other.meets(granule) and new.table.num_rows:
-                mine, theirs = self._shared(new.table, other)
+                mine, theirs = shared(new.table, self._stored(other), other)
                 if other.rank > granule.rank:
                     keep[mine] = False
                 elif theirs.size:
@@ -66,6 +64,27 @@ class Merge:
         self._touched = True
         added = int(np.count_nonzero(keep))
         return AppendResult(added, granule.soundings - added, new.unusable)
+
+    def adopt(self, staged: Staged) -> list[AppendResult]:
+        """Take in granules that lie in files of their own: these become files of the archive as they are, unless
+        something that is stored has to give way, or they have to.
+        """
+        if any(self._concerns(new.granule, staged) for new in staged.granules):
+            return [self.add(new) for new in staged.tables()]
+        self.granules |= {new.granule.key: new.granule for new in staged.granules}
+        for schema, columns in staged.columns.items():
+            self.contents.schemas.setdefault(schema, columns)
+        self._staged = staged.files
+        self._touched = True
+        return [AppendResult(new.granule.soundings, 0, new.unusable) for new in staged.granules]
+
+    def _concerns(self, granule: Granule, staged: Staged) -> bool:
+        """True if a granule is stored already or has soundings of one that is."""
+        if granule.key in self.granules:
+            return True
+        others = [other for other in self.granules.values() if other.meets(granule)]
+        rows = staged.rows(granule, NEEDED) if others else None
+        return rows is not None and any(shared(rows, self._stored(other), other)[0].size for other in others)
 
     def _named(self, new: SoundingTable) -> SoundingTable:
         """Under its file name, or with its folder's where another file of that name covers other days ("2015/01.nc",
@@ -120,21 +139,6 @@ class Merge:
         gone = self.dropped.get(key, np.empty(0))
         return 0 if gone is None else self.kept.get(key, 0) - gone.size
 
-    def _shared(self, table: pa.Table, other: Granule) -> tuple[np.ndarray, np.ndarray]:
-        """Rows of `table` that are soundings of another granule too, and those soundings' numbers."""
-        stored = self._stored(other)
-        _, mine, theirs = np.intersect1d(
-            table["sounding_id"].to_numpy(), stored["sounding_id"].to_numpy(), return_indices=True
-        )
-        if not mine.size:
-            return mine, mine
-        lon, lat = positions(table)
-        other_lon, other_lat = positions(stored)
-        turn = np.abs((lon[mine] - other_lon[theirs] + 180.0) % 360.0 - 180.0) * np.cos(np.radians(lat[mine]))
-        same = (np.abs(lat[mine] - other_lat[theirs]) < _SAME_PLACE_DEGREES) & (turn < _SAME_PLACE_DEGREES)
-        same &= np.abs(times_of(table)[mine] - times_of(stored)[theirs]) <= 10**9
-        return mine[same], stored["sounding_id"].to_numpy()[theirs[same]]
-
     def _stored(self, granule: Granule) -> pa.Table:
         """Number, time and place of the soundings that a granule has now."""
         import pyarrow as pa
@@ -146,9 +150,7 @@ class Merge:
         for file in self.contents.files.values():
             if str(granule.key) in file.days:
                 if file.name not in self._numbers:
-                    self._numbers[file.name] = read_rows(
-                        self.change.folder, file.name, ["sounding_id", "time", "geometry", "granule"]
-                    )
+                    self._numbers[file.name] = read_rows(self.change.folder, file.name, NEEDED)
                 part = self._numbers[file.name]
                 part = part.filter(pc.equal(part["granule"], granule.key))
                 parts.append(part.filter(self._staying(part)))
@@ -182,32 +184,32 @@ class Merge:
             return
         files = dict(self.contents.files)
         affected = {name for name, file in files.items() if any(int(key) in self.dropped for key in file.days)}
-        arriving = self._by_partition()
-        for partition in sorted({files[name].partition for name in affected} | set(arriving)):
-            self._write_partition(partition, arriving.pop(partition, []), affected, files)
-        self.change.commit(Contents(files, self.granules, self.contents.schemas).to_manifest())
-
-    def _by_partition(self) -> dict[Partition, list[pa.Table]]:
-        arriving: dict[Partition, list[pa.Table]] = {}
         for new in self.incoming.values():
             self.contents.with_column_facts(new.granule.schema, new.table.schema)
-            if new.table.num_rows == 0:
-                continue
-            months = months_of(times_of(new.table))
-            present = np.unique(months)
-            for month in present.tolist():
-                rows = new.table if present.size == 1 else new.table.filter(months == month)
-                arriving.setdefault(Partition(new.granule.instrument, month, new.granule.schema), []).append(rows)
-        return arriving
+        arriving = making.by_partition(self.incoming.values())
+        for partition in sorted({files[name].partition for name in affected} | set(arriving)):
+            self._write_partition(partition, arriving.pop(partition, []), affected, files)
+        for staged in self._staged:
+            if (
+                len(self._small(staged.file.partition, files)) + 1 >= _SMALL_FILES
+                and staged.file.rows < making.FILE_ROWS
+            ):
+                self._write_partition(staged.file.partition, [staged.rows()], set(), files)
+            else:
+                self.change.take(staged.file.name, staged.path)
+                files[staged.file.name] = staged.file
+        self.change.commit(Contents(files, self.granules, self.contents.schemas).to_manifest())
+
+    @staticmethod
+    def _small(partition: Partition, files: dict[str, DataFile]) -> list[DataFile]:
+        """Files of a partition that are not full."""
+        return [file for file in files.values() if file.partition == partition and file.rows < making.FILE_ROWS]
 
     def _write_partition(
         self, partition: Partition, tables: list[pa.Table], affected: set[str], files: dict[str, DataFile]
     ) -> None:
-        import pyarrow as pa
-
-        here = [file for file in files.values() if file.partition == partition]
-        sources = [file for file in here if file.name in affected]
-        small = [file for file in here if file.rows < _FILE_ROWS and file.name not in affected]
+        sources = [file for name, file in files.items() if name in affected and file.partition == partition]
+        small = [file for file in self._small(partition, files) if file.name not in affected]
         if tables and len(small) + 1 >= _SMALL_FILES:
             sources += small
         order = tables[0].schema.names if tables else None
@@ -216,23 +218,11 @@ class Merge:
             rows = rows.filter(self._staying(rows)).replace_schema_metadata(None)
             tables = [*tables, rows.select(order) if order else rows]
             del files[file.name]
-        joined = pa.concat_tables([table.cast(tables[0].schema) for table in tables]) if len(tables) > 1 else tables[0]
-        names = [file.name for file in sources]
-        for piece in _pieces(joined):
-            name = f"{partition.folder}/{unique_name('soundings', '.parquet')}"
-            file = DataFile.describing(name, partition, piece, names)
-            granules = [vars(self.granules[int(key)]) for key in file.days]
-            notes = {"file": file.to_json(), "granules": granules, "columns": self.contents.schemas[partition.schema]}
-            size = self.change.write(name, lambda path, piece=piece, notes=notes: write_parquet(piece, path, notes))  # type: ignore[misc]
-            files[name] = replace(file, size=size)
-
-
-def _pieces(table: pa.Table) -> Iterator[pa.Table]:
-    """The rows in storage order, cut by time into files that are not too large; nothing for no rows."""
-    count = -(-table.num_rows // (_FILE_ROWS * 3 // 2))
-    if count > 1:
-        by_time = np.argsort(times_of(table), kind="stable")
-        for part in np.array_split(by_time, count):
-            yield in_storage_order(table.take(part))
-    elif count == 1:
-        yield in_storage_order(table)
+        columns = self.contents.schemas[partition.schema]
+        for file, piece in making.in_files(partition, tables, [file.name for file in sources]):
+            notes = making.notes(file, self.granules, columns)
+            size = self.change.write(
+                file.name,
+                lambda path, piece=piece, notes=notes: write_parquet(piece, path, notes),  # type: ignore[misc]
+            )
+            files[file.name] = replace(file, size=size)

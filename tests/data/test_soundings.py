@@ -359,7 +359,7 @@ def test_small_granules_are_joined_and_large_ones_cut(tmp_path, monkeypatch):
         )
     assert len(archive.contents.files) <= 4
     assert len(archive.query(good_only=False)) == 200
-    monkeypatch.setattr("data.soundings.merge._FILE_ROWS", 100)
+    monkeypatch.setattr("data.soundings.files.FILE_ROWS", 100)
     archive.append(random_product(5, 1000, days=2, instrument="OCO-3", start=np.datetime64("2019-05-03", "ns")))
     parts = sorted(
         (file.start, file.end, file.rows)
