@@ -4,7 +4,7 @@ Each imported file becomes one netCDF file (float32, chunks of one step, all lev
 which variables and times lie in which, so that a collection of hundreds of files is opened without touching one. Files
 of one collection share grid and levels; a step may have its parts in several (CarbonTracker gives the total with its
 pressure in one file, the components in another). Mole fractions are rounded to 2^-10 ppm, far below what any model
-means by them, everything else to 15 bits, which makes the files less than half as large. Lies on a local disk or at
+means by them, humidity to 10 and everything else to 15 bits, which makes the files less than half as large. Lies on a local disk or at
 any fsspec URL; changes are all or nothing (`data.storage`).
 """
 
@@ -389,7 +389,7 @@ def _variable(file: Any, array: xr.DataArray, sizes: Mapping[str, int]) -> Any:
     dims = tuple(dim for dim in ("time", "lev", "edge", "lat", "lon") if dim in array.dims)
     limits = {"time": 1, "lat": _CHUNK[0], "lon": _CHUNK[1]}
     chunks = tuple(min(sizes[dim], limits.get(dim, sizes[dim])) for dim in dims)
-    options = {"compression": "gzip", "compression_opts": 1, "shuffle": True, "fletcher32": True}
+    options = {"compression": "gzip", "compression_opts": 3, "shuffle": True, "fletcher32": True}
     made = file.create_variable(
         str(array.name), dims, dtype=np.dtype("f4"), fillvalue=np.float32(np.nan), chunks=chunks, **options
     )
@@ -400,12 +400,13 @@ def _variable(file: Any, array: xr.DataArray, sizes: Mapping[str, int]) -> Any:
 
 
 def _rounded(name: str, values: np.ndarray) -> np.ndarray:
-    """float32 without the bits that carry nothing: 2^-10 ppm for mole fractions, 15 bits for everything else."""
+    """float32 without the bits that carry nothing."""
     values = np.asarray(values, dtype=np.float32)
     if name in COMPONENTS:
         return np.round(values * np.float32(1024.0)) / np.float32(1024.0)
+    dropped = 24 - (10 if name == "specific_humidity" else 15)
     bits = np.ascontiguousarray(values).view(np.uint32)
-    kept = (bits + np.uint32(1 << 8)) & np.uint32(0xFFFFFE00)
+    kept = (bits + np.uint32(1 << (dropped - 1))) & np.uint32(0xFFFFFFFF << dropped & 0xFFFFFFFF)
     return np.where(np.isfinite(values), kept.view(np.float32), np.float32(np.nan))
 
 

@@ -72,7 +72,7 @@ def simulated_volume(first: np.datetime64, months: int, *, seed: int = 0) -> xr.
     Returns
     -------
     Dims time, level (25, upward), boundary (26), latitude (90), longitude (120): ``bg, bio, ocean, ff, fires``
-    (micromol mol-1), ``pressure`` (Pa), ``gph`` (m), ``temperature`` (K), ``specific_humidity``, ``orography`` (m).
+    (micromol mol-1), ``pressure`` (Pa), ``gph`` (m), ``specific_humidity``, ``orography`` (m).
 
     Raises
     ------
@@ -102,7 +102,6 @@ def simulated_volume(first: np.datetime64, months: int, *, seed: int = 0) -> xr.
     data |= {
         "pressure": (edges, steady(pressure * 100.0), {"units": "Pa", "long_name": "pressure at level boundaries"}),
         "gph": (edges, steady(height), {"units": "m", "long_name": "geopotential height of level boundaries"}),
-        "temperature": (dims, steady(temperature), {"units": "K"}),
         "specific_humidity": (dims, steady(humidity), {"units": "kg kg-1"}),
         "orography": (("latitude", "longitude"), ground.astype(np.float32), {"units": "m"}),
     }

@@ -27,9 +27,8 @@ def outer_edges(middles: xr.DataArray, what: str) -> xr.DataArray:
 
     The outermost lie as far out as the next ones lie in; pressure (`what`) ends at zero, height not below zero.
     """
-    inner = 0.5 * (
-        middles.isel(lev=slice(None, -1)) + middles.isel(lev=slice(1, None)).drop_vars("lev", errors="ignore")
-    )
+    middles = middles.drop_vars("lev", errors="ignore")  # labels would be matched instead of neighbours
+    inner = 0.5 * (middles.isel(lev=slice(None, -1)) + middles.isel(lev=slice(1, None)))
     first = 2.0 * middles.isel(lev=[0]) - inner.isel(lev=[0])
     if what == "pressure":
         last = 0.0 * middles.isel(lev=[-1])
@@ -56,6 +55,8 @@ def height_from_pressure(
     finite = pressure.where(pressure > 0, top)
     if temperature is None:
         return xr.apply_ufunc(standard_height, finite, dask="parallelized", output_dtypes=[np.float64])
+    temperature = temperature.drop_vars("lev", errors="ignore")
+    humidity = None if humidity is None else humidity.drop_vars("lev", errors="ignore")
     virtual = temperature if humidity is None else temperature * (1.0 + 0.608 * humidity)
     below = finite.isel(edge=slice(None, -1)).rename(edge="lev")
     above = finite.isel(edge=slice(1, None)).rename(edge="lev")

@@ -8,7 +8,7 @@ import xarray as xr
 
 from data.errors import FileProblem
 from data.readers import find_reader
-from data.readers.carbontracker import READERS, read_fluxes, read_molefractions
+from data.readers.carbontracker import READERS, read_fluxes
 from data.readers.emissions import cell_area_m2
 from data.readers.probe import Probe
 
@@ -140,52 +140,6 @@ def test_fluxes_in_another_unit_are_refused(tmp_path):
     flux_file(path, names=["bio_flux_opt"], units="kgC m-2 yr-1")
     with pytest.raises(FileProblem, match="kgC m-2 yr-1"):
         read_fluxes(path)
-
-
-def molefraction_file(path, *, parts=None, units="micromol mol-1"):
-    shape = (2, 5, 9, 12)
-    dims = ("time", "level", "latitude", "longitude")
-    co2 = np.broadcast_to(400.0 + np.arange(5)[None, :, None, None], shape)
-    fields = {"co2": (dims, co2, {"units": units})}
-    if parts:
-        fields = {name: (dims, share * co2, {"units": units}) for name, share in parts.items()}
-    edges = np.broadcast_to(np.linspace(1e5, 0, 6)[None, :, None, None], (2, 6, 9, 12))
-    fields["pressure"] = (("time", "boundary", "latitude", "longitude"), edges, {"units": "Pa"})
-    coords = {
-        "time": ("time", [7305.0625, 7305.1875], {"units": "days since 2000-01-01"}),
-        "level": np.arange(1, 6),
-        "boundary": np.arange(1, 7),
-        "latitude": np.arange(-80.0, 81, 20),
-        "longitude": np.arange(-165.0, 180, 30),
-    }
-    xr.Dataset(fields, coords).to_netcdf(path)
-
-
-def test_mole_fractions_on_levels(tmp_path):
-    path = tmp_path / "CT2022.molefrac_glb3x2_2020-01-01.nc"
-    molefraction_file(path)
-    product = read(path)
-    grid = product.dataset
-    assert product.reader == "carbontracker_molefractions"
-    assert grid["co2"].dims == ("time", "lev", "lat", "lon") and grid["co2"].attrs["units"] == "ppm"
-    np.testing.assert_allclose(grid["co2"][0, :, 0, 0], [400, 401, 402, 403, 404])
-    np.testing.assert_allclose(grid["pressure"][0, :, 0, 0], [900, 700, 500, 300, 100])  # hPa
-
-
-def test_mole_fractions_by_component_are_summed(tmp_path):
-    path = tmp_path / "CT2013B.molefrac_components_2012-01-01.nc"
-    molefraction_file(path, parts={"bg": 0.9, "bio": -0.02, "ff": 0.1, "fires": 0.01, "ocean": 0.01})
-    np.testing.assert_allclose(read(path).dataset["co2"][1, :, 3, 3], [400, 401, 402, 403, 404], rtol=1e-6)
-
-
-def test_large_mole_fractions_stay_lazy(tmp_path, monkeypatch):
-    monkeypatch.setattr("data.readers.opening.LAZY_BYTES", 1000)
-    path = tmp_path / "CT2022.molefrac_glb3x2_2020-01-01.nc"
-    molefraction_file(path, units="mol mol-1")
-    with pytest.raises(FileProblem, match="mol mol-1"):
-        read_molefractions(path)
-    molefraction_file(path)
-    assert read_molefractions(path).dataset["co2"].chunks is not None
 
 
 def test_files_of_others_are_left_alone(tmp_path):
