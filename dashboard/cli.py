@@ -12,7 +12,7 @@ import click
 VERBS = {
     "serve": "Open the dashboard in the browser (builds the demo on the first start).",
     "demo": "Build the simulated demo in the data folder.",
-    "data": "List, fetch, import, index and verify data sets.",
+    "data": "List, fetch, import, verify, cite and remove data sets.",
     "bench": "Measure the speed figures of this program on this machine.",
 }
 """Verb -> one line for `--help`; the verb NAME is the click command `command` of `dashboard.commands.NAME`."""

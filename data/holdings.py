@@ -118,7 +118,9 @@ class Listing:
                 f"{wanted!r} means several things here: {', '.join(item.key for item in exact)}; name one of these."
             )
         names = {text: item.key for item in self.items for text in (item.key, item.name)}
-        near = dict.fromkeys(names[text] for text in difflib.get_close_matches(wanted, names, n=4, cutoff=0.5))
+        close = difflib.get_close_matches(wanted, names, n=4, cutoff=0.5)
+        close += [text for text in names if wanted and wanted.lower() in text.lower()]
+        near = list(dict.fromkeys(names[text] for text in close))[:4]
         hint = f"did you mean {' or '.join(near)}?" if near else "`carbonweather data holdings` lists what is there."
         raise StoreProblem(f"There is no {wanted[:80]!r} in the data folder; {hint}")
 

@@ -12,53 +12,49 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dashboard.commands.data_options import home_option, json_option, print_progress, progress_option, root_of
+
 if TYPE_CHECKING:
     from data.importing import ImportRecord
 
-_FETCHING = {"list": "list_command", "fetch": "fetch_command"}
-"""Verbs of `dashboard.commands.data_fetch`, loaded when they are used."""
+_ELSEWHERE = {
+    "list": ("data_fetch", "list_command"),
+    "fetch": ("data_fetch", "fetch_command"),
+    "holdings": ("data_holdings", "holdings_command"),
+    "remove": ("data_holdings", "remove_command"),
+    "cite": ("data_holdings", "cite_command"),
+    "receive": ("data_holdings", "receive_command"),
+}
+"""Verb -> module of `dashboard.commands` and its command there, loaded when they are used."""
 
 _SHOWN_FILES = 40
 """More files than this are shown as one line for each reader and outcome."""
 
 
 class DataGroup(click.Group):
-    """Adds the verbs that deal with the catalogue, without loading them for the others."""
+    """Adds the verbs of other modules, without loading them for the others."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*_FETCHING, *super().list_commands(ctx)]
+        return [*_ELSEWHERE, *super().list_commands(ctx)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name in _FETCHING:
-            found: click.Command = getattr(import_module("dashboard.commands.data_fetch"), _FETCHING[cmd_name])
+        if cmd_name in _ELSEWHERE:
+            module, name = _ELSEWHERE[cmd_name]
+            found: click.Command = getattr(import_module(f"dashboard.commands.{module}"), name)
             return found
         return super().get_command(ctx, cmd_name)
 
 
 @click.group("data", cls=DataGroup)
 def command() -> None:
-    """List, fetch, import, index and verify data sets."""
-
-
-_home_option = click.option(
-    "--home",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Data folder; default CARBONWEATHER_HOME or the user's.",
-)
-_json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line and nothing else.")
-
-
-def _root(home: Path | None) -> Path:
-    from data.home import home as default_home
-
-    return (home or default_home()).expanduser().resolve()
+    """List, fetch, import, verify, cite and remove data sets."""
 
 
 @command.command("import")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@_home_option
-@_json_option
-@click.option("--progress", is_flag=True, help="With --json: also a line with done, total and label before each file.")
+@home_option
+@json_option
+@progress_option
 @click.pass_context
 def import_command(
     ctx: click.Context, paths: tuple[Path, ...], home: Path | None, as_json: bool, progress: bool
@@ -69,32 +65,34 @@ def import_command(
     """
     from data.importing import import_paths
 
-    root = _root(home)
+    root = root_of(home)
     if as_json:
-        records = import_paths(paths, home=root, progress=_print_progress if progress else None)
+        records = import_paths(paths, home=root, progress=print_progress if progress else None)
         for record in records:
             click.echo(json.dumps(_plain(record)))
     else:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-        parts = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
-        with Progress(*parts, console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task("", total=None)
-            records = import_paths(
-                paths,
-                home=root,
-                progress=lambda done, total, label: bar.update(
-                    task, completed=done, total=total, description=label[:60]
-                ),
-            )
-        _show(records, root)
+        records = import_and_show(paths, root)
     if any(record.status == "failed" for record in records):
         ctx.exit(1)
 
 
-def _print_progress(done: int, total: int, label: str) -> None:
-    click.echo(json.dumps({"done": done, "total": total, "label": label}))
+def import_and_show(paths: Sequence[Path], root: Path) -> list[ImportRecord]:
+    """Import with a progress bar, then a table of what became of each file."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from data.importing import import_paths
+
+    parts = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
+    with Progress(*parts, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        records = import_paths(
+            paths,
+            home=root,
+            progress=lambda done, total, label: bar.update(task, completed=done, total=total, description=label[:60]),
+        )
+    _show(records, root)
+    return records
 
 
 def _plain(record: ImportRecord) -> dict[str, Any]:
@@ -173,12 +171,12 @@ def _day(moment: object) -> str:
 
 
 @command.command("index")
-@_home_option
+@home_option
 def index_command(home: Path | None) -> None:
     """Make the indices of soundings, sites and tables again from the files on disk."""
     from data.verifying import rebuild_indices
 
-    counts = rebuild_indices(_root(home))
+    counts = rebuild_indices(root_of(home))
     click.echo(
         "Indexed "
         + (", ".join(f"{count} {what}" for what, count in counts.items()) or "nothing: the data folder is empty")
@@ -187,18 +185,21 @@ def index_command(home: Path | None) -> None:
 
 
 @command.command("verify")
-@_home_option
-@_json_option
+@click.argument("name", required=False)
+@home_option
+@json_option
+@progress_option
 @click.pass_context
-def verify_command(ctx: click.Context, home: Path | None, as_json: bool) -> None:
-    """Read everything in the data folder and say what is missing, damaged, foreign or twice; gaps in time are notes.
+def verify_command(ctx: click.Context, name: str | None, home: Path | None, as_json: bool, progress: bool) -> None:
+    """Read everything in the data folder (or what is kept like NAME) and say what is missing, damaged, foreign or twice;
+    gaps in time and outliers are notes.
 
     The exit code is 1 if there are problems.
     """
     from data.verifying import verify
 
     found = notes = 0
-    for finding in verify(_root(home)):
+    for finding in verify(root_of(home), name, print_progress if as_json and progress else None):
         found, notes = found + finding.problem, notes + (not finding.problem)
         if as_json:
             click.echo(json.dumps(vars(finding)))

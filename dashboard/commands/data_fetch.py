@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from dashboard.commands.data_options import home_option, print_progress, root_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,19 +101,104 @@ def _show_entry(found: Entry) -> None:
 @click.option("--bbox", metavar="W,S,E,N", help="Box in degrees, for example -82,37,-78,43.")
 @click.option("--to", "destination", type=click.Path(path_type=Path), help="Folder; else the data folder's downloads.")
 @click.option("--yes", is_flag=True, help="Do not ask before a large download.")
+@click.option("--dry-run", is_flag=True, help="Only ask the provider what there is.")
+@click.option("--import", "then_import", is_flag=True, help="Import what came, and what had come before.")
+@home_option
+@click.option("--json", "as_json", is_flag=True, help="JSON lines: the plan, progress, one a file; asks nothing.")
 def fetch_command(
-    name: str, start: str | None, end: str | None, bbox: str | None, destination: Path | None, yes: bool
+    name: str,
+    start: str | None,
+    end: str | None,
+    bbox: str | None,
+    destination: Path | None,
+    yes: bool,
+    dry_run: bool,
+    then_import: bool,
+    home: Path | None,
+    as_json: bool,
 ) -> None:
     """Fetch the files of data set NAME, resuming what broke off and checking what came."""
     from data.fetch import carry_out, plan
+    from data.home import downloads_dir
 
+    root = root_of(home)
+    destination = destination or downloads_dir(root) / name.strip().lower()
+    if as_json:
+        _fetch_for_machines(name, start, end, bbox, destination, dry_run, root if then_import else None)
+        return
     with ExitStack() as stack:
         made = plan(name, start=start, end=end, bbox=bbox, destination=destination, progress=_Screen(stack).report)
         click.echo(_summary(made))
+        if dry_run:
+            return
         if not yes and _is_large(made):
             click.confirm("Fetch them?", abort=True)
         results = carry_out(made)
-    _show_results(made, results)
+    if then_import and any(each.status != "failed" for each in results):
+        from dashboard.commands.data import import_and_show
+
+        import_and_show([made.folder], root)
+        then_import = made.wanted.entry.reader is not None
+    _show_results(made, results, imported=then_import)
+
+
+def _fetch_for_machines(
+    name: str,
+    start: str | None,
+    end: str | None,
+    bbox: str | None,
+    destination: Path,
+    dry_run: bool,
+    home: Path | None,
+) -> None:
+    """Fetch with JSON lines: {"plan": ...}, {"done", "total", "label"}, {"name", "status", "message"} a file; `home`: import
+    there."""
+    from data.fetch import carry_out, plan
+
+    lines = _Lines()
+    made = plan(name, start=start, end=end, bbox=bbox, destination=destination, progress=lines.report)
+    lines.total = made.count
+    facts = {"files": made.count, "bytes": made.total, "folder": str(made.folder), "text": _summary(made)}
+    click.echo(json.dumps({"plan": facts}))
+    if dry_run:
+        return
+    results = carry_out(made)
+    for each in results:
+        words = {"fetched": f"fetched, {_size(each.size)}", "present": "was there already"}.get(
+            each.status, each.message
+        )
+        click.echo(json.dumps({"name": each.path.name, "status": each.status, "message": words}))
+    good = [each for each in results if each.status != "failed"]
+    if home is not None and good:
+        from data.importing import import_paths
+
+        for record in import_paths([made.folder], home=home, progress=print_progress):
+            facts = {"name": Path(record.path).name, "status": record.status, "message": record.message}
+            click.echo(json.dumps({**facts, "kind": record.kind, "count": record.count}))
+    if len(good) < len(results):
+        raise SystemExit(1)
+
+
+class _Lines:
+    """Progress of a fetch as JSON lines, a few a second: files that are done and the part of the one that comes."""
+
+    _SECONDS = 0.25
+
+    def __init__(self) -> None:
+        self.total = 1
+        self._names: dict[str, int] = {}
+        self._last = 0.0
+
+    def report(self, progress: Progress) -> None:
+        """To hand to `data.fetch.plan`."""
+        number = self._names.setdefault(progress.name, len(self._names))
+        if time.monotonic() - self._last < self._SECONDS and not progress.message:
+            return
+        self._last = time.monotonic()
+        part = min(1.0, progress.received / progress.total) if progress.total else 0.0
+        size = _size(progress.received) + (f" of {_size(progress.total)}" if progress.total else "")
+        label = f"{progress.name}, {progress.message or size}"
+        click.echo(json.dumps({"done": min(number + part, self.total), "total": self.total, "label": label}))
 
 
 _LARGE_BYTES = 1_000_000_000
@@ -174,7 +262,7 @@ class _Screen:
             self._bars.console.print(f"{progress.name}: {progress.message}", markup=False, highlight=False)
 
 
-def _show_results(made: Plan, results: list[FetchedFile]) -> None:
+def _show_results(made: Plan, results: list[FetchedFile], *, imported: bool) -> None:
     """What came, what was there, what failed; ends with code 1 if any failed."""
     by = {status: [each for each in results if each.status == status] for status in ("fetched", "present", "failed")}
     for each in by["fetched"]:
@@ -186,7 +274,7 @@ def _show_results(made: Plan, results: list[FetchedFile]) -> None:
         click.echo(f"  failed: {each.message}", err=True)
     if by["fetched"] or by["present"]:
         entry = made.wanted.entry
-        if entry.reader:
+        if entry.reader and not imported:
             click.echo(f"Import them with `carbonweather data import {made.folder}`.")
         click.echo(f"Cite as: {entry.citation}")
     if by["failed"]:

@@ -91,7 +91,7 @@ class Probe:
             raise FileProblem(
                 path, expected=good, found=f"an input error ({reason})", remedy="check the disk"
             ) from None
-        return cls(path, _container_of(head), size)
+        return cls(path, container_of(head), size)
 
     @property
     def name(self) -> str:
@@ -136,7 +136,8 @@ class Probe:
         return f"a {self.container} file" if known else f"a file of {self.size} bytes of unknown type"
 
 
-def _container_of(head: bytes) -> Container:
+def container_of(head: bytes) -> Container:
+    """What kind of container the first 1024 bytes of a file begin."""
     for magic, container in _MAGIC:
         if head.startswith(magic):
             return container

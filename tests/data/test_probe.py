@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from data.errors import FileProblem
 from data.readers import read
-from data.readers.probe import Probe, _container_of
+from data.readers.probe import Probe, container_of
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_compressed_and_other_containers(tmp_path):
 
 @given(st.binary(min_size=1, max_size=1024))
 def test_any_bytes_have_a_container_and_a_summary(tmp_path_factory, content):
-    assert _container_of(content) in (
+    assert container_of(content) in (
         "hdf5",
         "netcdf3",
         "gzip",
