@@ -1,5 +1,5 @@
-"""The demo: a cube of the simulated world, a few months of its satellite soundings, and its ground sites, in the
-user's data folder.
+"""The demo: a cube of the simulated world, a year of its CO2 by height, a few months of its satellite soundings, and its
+ground sites, in the user's data folder.
 
 Building can be killed at any moment and goes on where it was: each month, site and day is complete or absent, and
 `demo.json` in the data folder says what of the rest is done. Months come newest first, so that a map is there after
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from data.errors import StoreProblem
-from data.home import cubes_dir, sites_dir, soundings_dir
+from data.home import cubes_dir, sites_dir, soundings_dir, volumes_dir
 
 if TYPE_CHECKING:
     from analysis.world import World
@@ -38,6 +38,10 @@ density.
 """
 _SITE_BYTES = 1_000_000
 _DAY_BYTES = 1_000_000
+_VOLUME_BYTES = 1_300_000
+"""Of a month of CO2 by height, measured."""
+_VOLUME_AFTER_MONTHS = 6
+"""So many maps come first: there is something to look at before the atmosphere's page is filled."""
 _ROOM_FOR_WORK = 200_000_000
 
 
@@ -49,6 +53,7 @@ class DemoPlan:
     ----------
     last : newest month; months : how many, up to it.
     sounding_months : satellite soundings of so many newest months.
+    volume_months : CO2 by height of so many newest months, at least three of them or none.
     every : one satellite frame in so many.
     minutes : one measurement of a ground site in so many minutes of sunshine.
     sites : two-letter ids; None for all.
@@ -58,6 +63,7 @@ class DemoPlan:
     last: str = "2021-12"
     months: int = 84
     sounding_months: int = 3
+    volume_months: int = 12
     every: int = 16
     minutes: int = 60
     sites: tuple[str, ...] | None = None
@@ -94,7 +100,9 @@ class DemoPlan:
         """Bytes on disk when done, rounded up."""
         maps = self.months * _MONTH_BYTES * (self.nlat * self.nlon) / (3600 * 7200)
         points = len(self.day_list()) * _DAY_BYTES * 16 / self.every if self.sounding_months else 0.0
-        return int(maps + points + len(self.site_list()) * _SITE_BYTES * 60 / self.minutes)
+        return int(
+            maps + points + self.volume_months * _VOLUME_BYTES + len(self.site_list()) * _SITE_BYTES * 60 / self.minutes
+        )
 
 
 @dataclass(frozen=True)
@@ -104,7 +112,7 @@ class DemoStatus:
     Attributes
     ----------
     months_ready, months_total : maps.
-    stage : what is being done or comes next ("maps", "time series", "ground sites", "soundings", "done").
+    stage : what is being done or comes next ("maps", "time series", "profiles", "ground sites", "soundings", "done").
     done : everything is there.
     steps_done, steps_total : all stages together, for a progress bar.
     """
@@ -130,6 +138,7 @@ class _State:
     sealed: int = 0
     sites: list[str] = field(default_factory=list)
     days: list[str] = field(default_factory=list)
+    volume: bool = False
     done: bool = False
     pid: int = 0
 
@@ -140,11 +149,11 @@ class _State:
             known = json.loads((home / _STATE).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return cls()
-        blank = cls()
-        right = isinstance(known, dict) and all(
-            type(known.get(name)) is type(value) for name, value in vars(blank).items()
-        )
-        return cls(**{name: known[name] for name in vars(blank)}) if right else blank
+        blank = vars(cls())
+        if isinstance(known, dict):
+            known.setdefault("volume", False)  # demos of the first release have none
+        right = isinstance(known, dict) and all(type(known.get(name)) is type(value) for name, value in blank.items())
+        return cls(**{name: known[name] for name in blank}) if right else cls()
 
     def write(self, home: Path) -> None:
         part = home / f"{_STATE}.part"
@@ -175,18 +184,22 @@ def demo_status(home: str | os.PathLike[str], *, small: bool = False, plan: Demo
 def _status(plan: DemoPlan, state: _State, ready: int) -> DemoStatus:
     sites, days = plan.site_list(), plan.day_list()
     sealed = state.sealed >= plan.months
+    volume = 1 if plan.volume_months else 0
     steps = (
         ready
+        + (volume if state.volume else 0)
         + (plan.months // 4 if sealed else 0)
         + len(set(sites) & set(state.sites))
         + len({str(day) for day in days} & set(state.days))
     )
-    total = plan.months + plan.months // 4 + len(sites) + len(days)
+    total = plan.months + volume + plan.months // 4 + len(sites) + len(days)
     done = steps == total
     if ready < plan.months:
         stage = "maps"
     elif not sealed:
         stage = "time series"
+    elif volume and not state.volume:
+        stage = "profiles"
     elif not set(sites) <= set(state.sites):
         stage = "ground sites"
     else:
@@ -274,9 +287,12 @@ class _Builder:
 
     def steps(self) -> Iterator[Callable[[], None]]:
         """What is still to be done, in order."""
-        for month in self.plan.month_list():
+        for number, month in enumerate(self.plan.month_list()):
+            if number == _VOLUME_AFTER_MONTHS:
+                yield from self._volume_step()
             if month not in self.present:
                 yield partial(self._map, month)
+        yield from self._volume_step()
         if self.state.sealed < self.plan.months:
             yield self._seal
         first, end = self.plan.month_list()[-1], np.datetime64(self.plan.last, "M") + 1
@@ -302,6 +318,22 @@ class _Builder:
         }
         self.cube.write(middle_of(month), maps)
         self.present.add(month)
+        self._tell()
+
+    def _volume_step(self) -> Iterator[Callable[[], None]]:
+        if self.plan.volume_months and not self.state.volume:
+            yield self._volume
+
+    def _volume(self) -> None:
+        from analysis.world.atmosphere import write_simulated_volume
+        from data.readers import read
+        from data.volumes import VolumeStore
+
+        first = np.datetime64(self.plan.last, "M") - (self.plan.volume_months - 1)
+        with self._work() as folder:
+            path = write_simulated_volume(folder, first, self.plan.volume_months, seed=self.world.seed)
+            VolumeStore(volumes_dir(self.home)).append(read(path))
+        self.state.volume = True
         self._tell()
 
     def _seal(self) -> None:

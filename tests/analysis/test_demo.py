@@ -21,11 +21,12 @@ from analysis.world import World
 from dashboard.commands.demo import command
 from data.cube import Cube
 from data.errors import StoreProblem
-from data.home import cubes_dir, sites_dir, soundings_dir
+from data.home import cubes_dir, sites_dir, soundings_dir, volumes_dir
 from data.sites import SiteStore
 from data.soundings import SoundingArchive
+from data.volumes import VolumeStore
 
-TOY = DemoPlan(months=4, sounding_months=0, sites=("oc", "wg"), minutes=240, nlat=90, nlon=180)
+TOY = DemoPlan(months=4, sounding_months=0, volume_months=0, sites=("oc", "wg"), minutes=240, nlat=90, nlon=180)
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
@@ -37,7 +38,7 @@ def cube_of(home: Path) -> Cube:
 def built(tmp_path_factory) -> tuple[Path, list[DemoStatus]]:
     home = tmp_path_factory.mktemp("home")
     told: list[DemoStatus] = []
-    plan = DemoPlan(**{**TOY.__dict__, "sounding_months": 1, "every": 300})
+    plan = DemoPlan(**{**TOY.__dict__, "sounding_months": 1, "every": 300, "volume_months": 3})
     build_demo(home, plan=plan, progress=told.append)
     return home, told
 
@@ -75,6 +76,26 @@ def test_sites_and_soundings_are_in_their_stores_and_marked(built):
     ) == np.datetime64("2021-12-31")
 
 
+def test_a_year_of_co2_by_height_is_there_and_marked(built):
+    store = VolumeStore(volumes_dir(built[0]))
+    (name,) = store.collections()
+    volume = store.open(name)
+    assert [str(time)[:7] for time in volume.times] == ["2021-10", "2021-11", "2021-12"]
+    assert volume.simulated and volume.title.startswith("Simulated") and "co2_fossil" in volume.components
+
+
+def test_a_demo_of_the_first_release_keeps_what_it_has_and_gets_the_rest(tmp_path):
+    build_demo(tmp_path, plan=TOY)
+    state = json.loads((tmp_path / "demo.json").read_text())
+    del state["volume"]
+    (tmp_path / "demo.json").write_text(json.dumps(state))
+    assert demo_status(tmp_path).done
+    told: list[DemoStatus] = []
+    plan = DemoPlan(**{**TOY.__dict__, "volume_months": 3})
+    assert build_demo(tmp_path, plan=plan, progress=told.append).done
+    assert len(told) == 1 and VolumeStore(volumes_dir(tmp_path)).collections()
+
+
 def test_progress_is_told_step_by_step_newest_month_first(built):
     _, told = built
     assert [status.months_ready for status in told[:4]] == [1, 2, 3, 4]
@@ -92,7 +113,7 @@ def test_progress_is_told_step_by_step_newest_month_first(built):
 def test_building_again_changes_nothing(built):
     home, _ = built
     version, told = cube_of(home).version, []
-    plan = DemoPlan(**{**TOY.__dict__, "sounding_months": 1, "every": 300})
+    plan = DemoPlan(**{**TOY.__dict__, "sounding_months": 1, "every": 300, "volume_months": 3})
     assert build_demo(home, plan=plan, progress=told.append).done and told == []
     assert cube_of(home).version == version
     assert demo_status(home).done and demo_status(home).months_ready == 4
@@ -100,7 +121,7 @@ def test_building_again_changes_nothing(built):
 
 def test_nothing_is_left_beside_the_stores(built):
     names = {entry.name for entry in built[0].iterdir()}
-    assert names <= {"cubes", "sites", "soundings", "demo.json", ".demo.lock"}
+    assert names <= {"cubes", "sites", "soundings", "volumes", "demo.json", ".demo.lock"}
 
 
 def test_cancelled_after_a_step_it_goes_on_later(tmp_path):
@@ -131,13 +152,13 @@ def test_a_short_demo_is_extended_and_a_long_one_kept(tmp_path):
 _BUILD = """
 import sys
 from analysis.demo import DemoPlan, build_demo
-plan = DemoPlan(months=60, sounding_months=0, sites=(), nlat=180, nlon=360)
+plan = DemoPlan(months=60, sounding_months=0, volume_months=0, sites=(), nlat=180, nlon=360)
 build_demo(sys.argv[1], plan=plan, progress=lambda status: print(status.months_ready, flush=True))
 """
 
 
 def test_killed_at_any_moment_it_goes_on_and_leaves_no_lock(tmp_path):
-    plan = DemoPlan(months=60, sounding_months=0, sites=(), nlat=180, nlon=360)
+    plan = DemoPlan(months=60, sounding_months=0, volume_months=0, sites=(), nlat=180, nlon=360)
     process = subprocess.Popen(
         [sys.executable, "-c", _BUILD, str(tmp_path)], cwd=CHECKOUT, stdout=subprocess.PIPE, text=True
     )
