@@ -22,7 +22,9 @@ def export(run: Run, target: Path) -> Path:
     StoreProblem : `target` exists, or cannot be written.
     """
     if run.state != "done":
-        raise RunBusy(f"run {run.id}: expected one that is done, found that it is {run.state}; export it when it is done.")
+        raise RunBusy(
+            f"run {run.id}: expected one that is done, found that it is {run.state}; export it when it is done."
+        )
     if target.exists():
         raise StoreProblem(f"{target}: expected a new file, found that there is one; choose another name.")
     hidden = target.with_name(f".{target.name}{PART}")
