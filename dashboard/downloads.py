@@ -67,6 +67,11 @@ def produce(kind: str, query: str, library: Library) -> Download:
     ------
     DownloadProblem : no such kind, nothing to show, or no point or region selected for a series.
     """
+    if kind == "emissions.csv":
+        from dashboard.emissions_download import emissions_csv
+
+        body, name = emissions_csv(library.root, query)
+        return Download(body, name, "text/csv")
     if kind not in KINDS:
         raise DownloadProblem(f"There is no download '{unquote(kind)[:40]}'; there are {', '.join(KINDS)}.")
     page = OnScreen(library, query)
