@@ -24,7 +24,7 @@ _GRID = """
 :host { display: grid; grid-template-rows: auto minmax(260px, 1fr) 46px minmax(20px, auto) 236px; gap: 8px;
   height: calc(100vh - 64px); min-height: 620px; padding: 8px 12px; box-sizing: border-box; width: 100%; }
 @media (max-width: 900px) {
-  :host { height: auto; grid-template-rows: auto 44vh auto auto auto; padding: 4px; }
+  :host { height: auto; grid-template-rows: auto 44vh auto auto auto; align-content: start; padding: 4px; }
 }
 """
 _MAPS = """

@@ -67,12 +67,16 @@ STATIC = Path(__file__).parent / "static"
 PAGE_CSS = (STATIC / "page.css").read_text(encoding="utf-8")
 
 _NAVIGATION = """
-:host { margin: 0; }
+:host { margin: 0 0 0 18px; min-width: 0; }
 nav { display: flex; gap: 2px; overflow-x: auto; scrollbar-width: none; font: 500 14px/1 Roboto, sans-serif; }
 nav::-webkit-scrollbar { display: none; }
 a { color: #fff; text-decoration: none; padding: 9px 11px; border-radius: 6px; opacity: .82; white-space: nowrap; }
 a:hover, a:focus-visible { opacity: 1; background: rgb(255 255 255 / 14%); }
 a[aria-current] { opacity: 1; background: rgb(255 255 255 / 20%); }
+@media (max-width: 900px) {
+  :host { margin-left: 6px; }
+  nav { max-width: calc(100vw - 220px); mask-image: linear-gradient(to right, black 85%, transparent); }
+}
 """
 
 
