@@ -13,5 +13,16 @@ from data.cube.grid import Grid, Variable
 from data.cube.product import Cube, list_cubes
 from data.cube.region import RegionCancelled, RegionSeries
 from data.cube.view import View
+from data.cube.writing import EncodedMap, encode_map
 
-__all__ = ["Cube", "Grid", "RegionCancelled", "RegionSeries", "Variable", "View", "list_cubes"]
+__all__ = [
+    "Cube",
+    "EncodedMap",
+    "Grid",
+    "RegionCancelled",
+    "RegionSeries",
+    "Variable",
+    "View",
+    "encode_map",
+    "list_cubes",
+]

@@ -200,7 +200,8 @@ class Cube:
         ----------
         time : anything that NumPy takes for a datetime64, UTC.
         maps : variable -> (nlat, nlon) values, row 0 southernmost, NaN where missing; or int16 codes for an int16
-            variable. Variables that are not named keep what the step had (nothing, if it is new).
+            variable; or what `encode_map` made of them elsewhere. Variables that are not named keep what the step had
+            (nothing, if it is new).
 
         Raises
         ------

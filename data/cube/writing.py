@@ -5,17 +5,57 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from data.cube.chunks import ChunkStore
-from data.cube.grid import Variable
+from data.cube.grid import Grid, Variable
 from data.cube.manifest import Manifest
-from data.cube.pyramid import build_pyramid, check_map, map_layout, pack, row_statistics
+from data.cube.pyramid import RowStatistics, build_pyramid, check_map, map_layout, pack, row_statistics
 from data.cube.rows import RowFile
 from data.cube.shards import ShardLayout, build_shard, encode_chunk, write_file
 from data.cube.time_layout import map_path
+from data.errors import StoreProblem
+
+
+@dataclass(frozen=True)
+class EncodedMap:
+    """One map as it will lie in a cube. Encoding is most of the work of writing, so many processes may encode while one
+    writes.
+
+    Attributes
+    ----------
+    grid, variable : of the cube that it is meant for.
+    shards : the file of each pyramid level, finest first.
+    rows : statistics of its rows.
+    """
+
+    grid: Grid
+    variable: Variable
+    shards: tuple[bytes, ...]
+    rows: RowStatistics
+
+
+def encode_map(values: Any, grid: Grid, variable: Variable) -> EncodedMap:
+    """Pack a map, build its pyramid and compress it, on this thread alone; `Cube.write` takes the result for the map.
+
+    Raises
+    ------
+    StoreProblem : wrong shape, units or type; values that do not fit.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        return _encoded(pack(check_map(values, grid, variable), variable, pool), grid, variable, pool)
+
+
+def _encoded(codes: np.ndarray, grid: Grid, variable: Variable, pool: Executor) -> EncodedMap:
+    shards = []
+    for level, part in enumerate(build_pyramid(codes, grid, variable, pool)):
+        chunks = _chunks_of(part, map_layout(grid, variable, level, 1), variable)
+        shards.append(build_shard(list(pool.map(_encode, chunks))))
+    return EncodedMap(grid, variable, tuple(shards), row_statistics(codes, variable, pool))
 
 
 def write_step(
@@ -25,23 +65,30 @@ def write_step(
 
     Nothing is written before all maps have been checked. WriteFailure where the disk fails.
     """
-    pool = chunks.long_work
+    grid, pool = manifest.grid, chunks.long_work
+    for variable, values in maps.items():
+        if isinstance(values, EncodedMap) and (values.grid, values.variable) != (grid, variable):
+            raise StoreProblem(
+                f"variable {variable.name}: expected a map encoded for {variable} on {grid}, found one for "
+                f"{values.variable} on {values.grid}; encode it for this cube."
+            )
     packed = {
-        variable: pack(check_map(values, manifest.grid, variable), variable, pool) for variable, values in maps.items()
+        variable: values if isinstance(values, EncodedMap) else pack(check_map(values, grid, variable), variable, pool)
+        for variable, values in maps.items()
     }
     slot = manifest.next_number
     for variable, codes in packed.items():
-        for level, values in enumerate(build_pyramid(codes, manifest.grid, variable, pool)):
-            layout = map_layout(manifest.grid, variable, level, slot + 1)
+        encoded = codes if isinstance(codes, EncodedMap) else _encoded(codes, grid, variable, pool)
+        for level, shard in enumerate(encoded.shards):
             path = os.path.join(folder, *map_path(variable.name, level, slot).split("/"))
-            write_file(path, build_shard(list(pool.map(_encode, _chunks_of(values, layout, variable)))))
+            write_file(path, shard)
             write_file(
                 os.path.join(os.path.dirname(path), "zarr.json"),
-                layout.metadata(("slot", "lat", "lon"), _attributes(variable, level)),
+                map_layout(grid, variable, level, slot + 1).metadata(
+                    ("slot", "lat", "lon"), _attributes(variable, level)
+                ),
             )
-        RowFile(chunks.fs, chunks.root, variable.name, manifest.grid.nlat).write(
-            slot, row_statistics(codes, variable, pool)
-        )
+        RowFile(chunks.fs, chunks.root, variable.name, grid.nlat).write(slot, encoded.rows)
     return manifest.with_step(time, {variable.name: slot for variable in maps})
 
 
