@@ -94,6 +94,7 @@ class ExplorePage(Shown):
         self._goto = 0
         self._quiet = False
         self._window: VisibleWindow | None = None
+        self._reported = 0
         self._columns: list[int] = []
         self._cancel_region = Event()
         self.summaries = ["", ""]
@@ -130,6 +131,8 @@ class ExplorePage(Shown):
             "at": [state.lon, state.lat, state.span],
             "home": list(home_view(None if cube is None else cube_choice(state.cube, cube))),
             "palette": palette(self.palette_name),
+            "auto": state.limits == "auto",
+            "window": self._reported,
             "low": low,
             "high": high,
             "layers": list(state.layers),
@@ -321,6 +324,7 @@ class ExplorePage(Shown):
             if len(ring) >= 3:
                 state.region = polygon_text(ring)
         elif kind == "window":
+            self._reported = int(event.get("n", 0))
             self._window = VisibleWindow(
                 self._picture_key(), float(event["low"]), float(event["high"]), float(event["mean"])
             )

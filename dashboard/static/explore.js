@@ -148,6 +148,7 @@ class Explorer {
     this.busy = false
     this.again = false
     this.sequence = 0
+    this.reported = 0            // number of the last report of the visible window
     this.tellView = debounce(() => this.say("view", this.viewport()), IDLE_MS)
     this.tellStep = debounce(() => this.say("step", {step: this.step}), IDLE_MS)
     this.settle = debounce(() => this.settled(), IDLE_MS)
@@ -176,7 +177,10 @@ class Explorer {
     this.refresh()
   }
 
-  say(kind, body) { this.link.message = JSON.stringify({kind, n: ++this.sequence, ...body}) }
+  say(kind, body) {
+    this.link.message = JSON.stringify({kind, n: ++this.sequence, ...body})
+    return this.sequence
+  }
 
   // ---- what Python wants -------------------------------------------------------------------------------------------
 
@@ -410,7 +414,15 @@ class Explorer {
     if (!this.playing) { this.tellStep(); this.settle() }
   }
 
+  async heard() {
+    // Colour limits stay locked while playing: those of the last report must have come back first.
+    for (let waited = 0; this.spec.auto && (this.spec.window ?? 0) < this.reported && waited < 1000; waited += 20)
+      await new Promise(resolve => setTimeout(resolve, 20))
+  }
+
   async play(on, rate = () => 8) {
+    if (this.playing === on) return
+    if (on) await this.heard()
     if (this.playing === on) return
     this.playing = on
     bus().dispatchEvent(new CustomEvent("playing", {detail: {on}}))
@@ -516,7 +528,7 @@ class Explorer {
       limits[0] = Math.min(limits[0], also.quantile(0.02))
       limits[1] = Math.max(limits[1], also.quantile(0.98))
     }
-    this.say("window", {mean: seen.mean, low: limits[0], high: limits[1]})
+    this.reported = this.say("window", {mean: seen.mean, low: limits[0], high: limits[1]})
   }
 
   // ---- overlays ----------------------------------------------------------------------------------------------------
