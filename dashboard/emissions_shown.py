@@ -346,12 +346,12 @@ def day_text(day: np.datetime64) -> str:
 
 
 def mass_text(mt: float) -> str:
-    """Mt of CO2 in words: '12.3 Gt', '456 Mt', '7.89 Mt', '0.045 Mt'."""
+    """Mt of CO2 in words: '12.3 Gt', '1.23 Gt', '456 Mt', '7.89 Mt', '0.045 Mt'."""
     if not np.isfinite(mt):
         return "–"
-    if abs(mt) >= 9999.5:
-        return f"{mt / 1000:.1f} Gt"
     size = abs(mt)
+    if size >= 999.5:
+        return f"{mt / 1000:.{1 if size >= 9995 else 2}f} Gt"
     return f"{mt:.{0 if size >= 99.95 else 1 if size >= 9.995 else 2 if size >= 0.9995 else 3}f} Mt"
 
 

@@ -140,6 +140,7 @@ class EmissionViews:
             hours="%-d %b",
             boundary_scaling=False,
             hide_repeats=True,
+            context_which="all",
             context=DatetimeTickFormatter(
                 months="%Y", days="%Y", hours="%Y", boundary_scaling=False, hide_repeats=True
             ),

@@ -15,10 +15,8 @@ from dashboard.emissions_shown import (
     Picture,
     Rank,
     Tile,
-    change_text,
     day_text,
     label,
-    mass_text,
     percent_text,
 )
 from data.catalog import entry
@@ -133,8 +131,16 @@ def ranking_html(ranks: Sequence[Rank], by: str) -> str:
         f"years, ranked by {order}</small></caption>"
     )
     rows = [_row(rank, number, reach, by, newest, low=low) for rank, number in zip(ranks, numbers, strict=True)]
-    columns = "<tr><th></th><th>Country</th><th>Mt CO₂</th><th>Change</th></tr>"
+    unit = "%" if by == "percent" else "Mt"
+    columns = f"<tr><th></th><th>Country</th><th>Mt CO₂</th><th>Change, {unit}</th></tr>"
     return f"<table>{head}<thead>{columns}</thead><tbody>{''.join(rows)}</tbody></table>"
+
+
+def amount_text(mt: float) -> str:
+    """'+1,234', '−12.3' or '+0.123': three digits that count and a real minus sign."""
+    size = abs(mt)
+    digits = 0 if size >= 99.95 else 1 if size >= 9.995 else 2 if size >= 0.9995 else 3
+    return f"{mt:+,.{digits}f}".replace("-", "−")
 
 
 def _number(rank: Rank, by: str) -> float:
@@ -153,11 +159,7 @@ def _row(rank: Rank, number: float, reach: float, by: str, newest: np.datetime64
         name += f" <small>to {day_text(rank.to_date.last)}</small>"
     if rank.to_date.missing:
         name += f" <small>({rank.to_date.missing} days missing)</small>"
-    total = (
-        mass_text(rank.to_date.total).removesuffix(" Mt")
-        if rank.to_date.total < 9999.5
-        else f"{rank.to_date.total:,.0f}"
-    )
+    total = amount_text(rank.to_date.total).removeprefix("+")
     group = ' class="group"' if rank.place is None else ""
     return (
         f"<tr{group}><td>{rank.place or ''}</td><td>{name}</td><td>{total}</td>{_bar(number, reach, by, low=low)}</tr>"
@@ -168,7 +170,7 @@ def _bar(number: float, reach: float, by: str, *, low: bool) -> str:
     """A bar left or right of zero and the number beside it."""
     if not np.isfinite(number):
         return '<td class="bar">–</td>'
-    text = percent_text(number) if by == "percent" else change_text(number)
+    text = percent_text(number).removesuffix(" %") if by == "percent" else amount_text(number)
     middle = 50 if low else 0
     length = min(abs(number) / reach, 1.0) * (50 if low else 100) * 0.98 if reach else 0.0
     left = middle if number >= 0 else middle - length

@@ -158,8 +158,10 @@ def test_ranking_by_per_cent_and_by_amount():
     ]
     assert by_percent[1].to_date.percent == pytest.approx(5.0)
     html = ranking_html(by_percent, "percent")
-    assert "−10.0 %" in html and "+5.0 %" in html and "./?region=Countries/China" in html
+    assert "−10.0<" in html and "+5.0<" in html and "Change, %" in html and "./?region=Countries/China" in html
     assert "1 January to 31 July 2024" in html
+    by_amount = picture(table(), state("change=amount")).ranks
+    assert "+139<" in ranking_html(by_amount, "amount") and "2,922<" in ranking_html(by_amount, "amount")
     assert "could be compared" in ranking_html([], "percent")
 
 
@@ -182,8 +184,9 @@ def test_tiles_say_the_newest_day_and_the_change():
 
 
 def test_words():
-    assert [mass_text(value) for value in (12345.6, 456.4, 45.64, 4.564, 0.0456, np.nan)] == [
+    assert [mass_text(value) for value in (12345.6, 1234.5, 456.4, 45.64, 4.564, 0.0456, np.nan)] == [
         "12.3 Gt",
+        "1.23 Gt",
         "456 Mt",
         "45.6 Mt",
         "4.56 Mt",
