@@ -115,7 +115,7 @@ class EmissionsPage:
             pn.Column(pn.pane.Bokeh(fig, sizing_mode="stretch_both", margin=0), legend, stylesheets=[_CARD], margin=0)
             for fig, legend in zip(self.views.figures, self.legends, strict=True)
         ]
-        self.grid = pn.Column(stylesheets=[_GRID], margin=0)
+        self.grid = pn.Column(stylesheets=[_GRID], sizing_mode="stretch_both", margin=0)
         return [pn.Column(self.notice, self.empty, self.tiles, self.grid, self.address, stylesheets=[_BODY], margin=0)]
 
     def poll(self, *, at_once: bool = False) -> None:
