@@ -25,7 +25,7 @@ _TLS = {
     "tls_client_cert": "CARBONWEATHER_TLS_CERT",
     "tls_client_key": "CARBONWEATHER_TLS_KEY",
 }
-_CONNECT_SECONDS = 20
+_CONNECT_SECONDS = 10
 _WORKER_BYTES = 1_000_000_000
 """A worker needs so much to be of use; with less memory there are fewer of them."""
 _MEMORY_SHARE = 0.8

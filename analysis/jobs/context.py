@@ -45,12 +45,13 @@ class JobContext:
     def __init__(
         self,
         working: WorkingRun,
+        settings: dict[str, Any],
         home: Path,
         *,
         scheduler: str | None = None,
         workers: int | None = None,
     ) -> None:
-        self.settings: dict[str, Any] = working.configuration.settings
+        self.settings = settings
         self.home = home
         self.seed = working.configuration.seed
         self.run_id = working.configuration.id

@@ -20,9 +20,9 @@ from analysis.jobs.context import JobContext
 from analysis.jobs.errors import RunCancelled, RunFailed, RunPaused, RunStopped
 from analysis.jobs.registry import job
 from analysis.jobs.settings import validate
-from data.errors import DataError
+from data.errors import DataError, StoreProblem
 from data.home import runs_dir
-from data.runs import Run, RunStore, WorkingRun
+from data.runs import NoSuchRun, Run, RunBusy, RunStore, WorkingRun
 from data.runs.files import no_room
 from data.runs.working import hand_over, requeue
 
@@ -110,9 +110,15 @@ def execute(
     Raises
     ------
     NoSuchRun, RunBusy : there is none, it is done, or another process computes it.
+    FileProblem : its configuration is damaged.
     """
     root = runs_dir(Path(home))
-    working = WorkingRun.take(root, run_id)
+    try:
+        working = WorkingRun.take(root, run_id)
+    except (NoSuchRun, RunBusy):
+        raise
+    except StoreProblem:  # no room even for taking it up; the run says so
+        return RunStore(root).get(run_id)
     if working.completed:
         return working.publish()
     try:
@@ -141,7 +147,8 @@ def _compute(working: WorkingRun, home: Path, scheduler: str | None, workers: in
     _check_inputs(working, home)
     working.start()
     working.log(f"{made.title}: {'taken up again' if any(working.checkpoint.iterdir()) else 'started'}.")
-    context = JobContext(working, home, scheduler=scheduler, workers=workers)
+    settings = validate(made, configuration.settings)
+    context = JobContext(working, settings, home, scheduler=scheduler, workers=workers)
     try:
         made.run(context)
         context.check()
@@ -191,12 +198,16 @@ def _turn(working: WorkingRun, *, wait: bool) -> Iterator[None]:
     said = False
     while True:
         for place in range(_AT_ONCE):
+            lock = FileLock(working.root / f".turn-{place}.lock")
             try:
-                with FileLock(working.root / f".turn-{place}.lock", timeout=0):
-                    yield
-                    return
+                lock.acquire(timeout=0)
             except Timeout:
                 continue
+            try:
+                yield
+            finally:
+                lock.release()
+            return
         if not said:
             working.log(f"Waiting: {_AT_ONCE} other runs compute on this machine.")
             said = True

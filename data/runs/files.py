@@ -30,7 +30,7 @@ def no_room(error: BaseException) -> bool:
 
 
 @contextmanager
-def explained(folder: Path, remedy: str = "nothing was changed") -> Iterator[None]:
+def explained(folder: Path) -> Iterator[None]:
     """Turn an operating-system error of the block into one sentence.
 
     Raises
@@ -40,11 +40,16 @@ def explained(folder: Path, remedy: str = "nothing was changed") -> Iterator[Non
     try:
         yield
     except OSError as error:
-        if no_room(error):
-            found, advice = "no room left on the disk", "free some space and do it again"
-        else:
-            found, advice = error.strerror or str(error).splitlines()[0], "check the folder and its permissions"
-        raise StoreProblem(f"{folder}: expected to write a run there, found {found}; {remedy}, {advice}.") from error
+        raise StoreProblem(unwritable(folder, error)) from error
+
+
+def unwritable(folder: Path, error: OSError) -> str:
+    """The sentence for a folder that could not be written to."""
+    if no_room(error):
+        found, advice = "no room left on the disk", "free some space and do it again"
+    else:
+        found, advice = error.strerror or str(error).splitlines()[0], "check the folder and its permissions"
+    return f"{folder}: expected to write a run there, found {found}; nothing was changed, {advice}."
 
 
 def write_whole(path: Path, content: bytes, *, sync: bool = True) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from data.runs import owner as ownership
 from data.runs.files import explained, read_json
@@ -63,11 +63,17 @@ class Run:
         """The run with this configuration in the runs folder `root`, as it is now."""
         done = (root / configuration.id).is_dir()
         folder = root / configuration.id if done else hidden(root, configuration.id)
+        owner = None if done else ownership.read(folder)  # before the state, which an owner writes before it leaves
         stored = read_json(folder / STATE)
-        state, error = str(stored.get("state", "queued")), str(stored.get("error", ""))
-        owner = None if done else ownership.read(folder)
-        alive = owner is not None and ownership.lives(folder, owner)
-        interrupted = not done and not alive and (state in ("running", "done") or owner is not None)
+        state, error = stored.get("state"), str(stored.get("error", ""))
+        if state not in get_args(State):
+            state = "lost"
+        alive = owner is not None and state in ("queued", "running", "done") and ownership.lives(folder, owner)
+        interrupted = (
+            not done
+            and not alive
+            and (state in ("running", "done", "lost") or (state == "queued" and owner is not None))
+        )
         if done:
             state = "done"
         elif interrupted:
@@ -114,15 +120,28 @@ class Run:
         """How far it is now."""
         facts = read_json(self.folder / PROGRESS)
         try:
-            return Progress(**facts)
-        except TypeError:
+            done, total = float(facts["done"]), float(facts["total"])
+            rate, left = facts["rate_per_s"], facts["remaining_s"]
+            return Progress(
+                done,
+                total,
+                str(facts["label"]),
+                str(facts["unit"]),
+                None if rate is None else float(rate),
+                None if left is None else float(left),
+            )
+        except (KeyError, TypeError, ValueError):
             return Progress()
 
     @property
     def scores(self) -> dict[str, float]:
         """Figures that the job gave: name -> value; a value that is not finite is nan."""
         found = read_json(self.folder / SCORES)
-        return {name: float("nan") if value is None else float(value) for name, value in found.items()}
+        return {
+            name: float("nan") if value is None else float(value)
+            for name, value in found.items()
+            if value is None or isinstance(value, int | float)
+        }
 
     @property
     def results(self) -> list[Result]:

@@ -147,8 +147,7 @@ class RunStore:
         NoSuchRun, RunBusy : there is none, or it is being computed.
         """
         with explained(self.root), locked(self.root):
-            folder = self._folder(run_id)
-            if not _ID.fullmatch(run_id) or not folder.is_dir():
+            if not _ID.fullmatch(run_id) or not self._folder(run_id).is_dir():
                 raise NoSuchRun(f"run {run_id[:80]}: expected a run to delete, found none of that name in {self.root}.")
             try:
                 alive = self.get(run_id).alive
@@ -158,7 +157,7 @@ class RunStore:
                 raise RunBusy(
                     f"run {run_id}: expected one that has ended, found that it is being computed; cancel it first."
                 )
-            doomed = self.root / f".{run_id}.deleted"
+            folder, doomed = self._folder(run_id), self.root / f".{run_id}.deleted"
             os.rename(folder, doomed)
             sync_folder(self.root)
             remove(doomed)

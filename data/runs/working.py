@@ -12,9 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from data.runs import owner as ownership
-from data.runs.files import PART, explained, read_json, remove, sync_folder, sync_tree, write_json, write_whole
+from data.runs.files import (
+    PART,
+    explained,
+    read_json,
+    remove,
+    sync_folder,
+    sync_tree,
+    unwritable,
+    write_json,
+    write_whole,
+)
 from data.runs.owner import Owner
-from data.runs.record import Configuration, NoSuchRun, Progress, Result, RunBusy, State
+from data.runs.record import CONFIGURATION, Configuration, NoSuchRun, Progress, Result, RunBusy, State
 from data.runs.run import LOG, PROGRESS, REQUEST, RESULTS, SCORES, STATE, Run, hidden
 
 _LOCK = ".lock"
@@ -31,7 +41,7 @@ class WorkingRun:
 
     Attributes
     ----------
-    run : the run as it was when taken.
+    configuration : what is to be computed.
     folder : its hidden folder; `results`, `checkpoint` and `scratch` lie in it.
     """
 
@@ -54,19 +64,27 @@ class WorkingRun:
         """
         with explained(root), locked(root):
             folder = _unfinished(root, run_id)
+            working = cls(root, Configuration.read(folder / CONFIGURATION))
             me = Owner.of(os.getpid())
             if ownership.read(folder) != me:
                 _unowned(folder, run_id)
-            ownership.write(folder, me)
-            working = cls(root, Configuration.read(folder / "run.yaml"))
-            for path in folder.rglob(f".*{PART}"):
-                remove(path)
-            for each in (working.results, working.scratch):
-                remove(each)
-            for each in (working.results, working.checkpoint, working.scratch):
-                each.mkdir(exist_ok=True)
-            write_whole(folder / _RESERVE, b"\0" * _RESERVE_BYTES, sync=False)
+            try:
+                ownership.write(folder, me)
+                if not working.completed:
+                    working._prepare()
+            except OSError as error:
+                working.end("failed", unwritable(root, error))
+                raise
         return working
+
+    def _prepare(self) -> None:
+        for path in self.folder.rglob(f".*{PART}"):
+            remove(path)
+        for each in (self.results, self.scratch):
+            remove(each)
+        for each in (self.results, self.checkpoint, self.scratch):
+            each.mkdir(exist_ok=True)
+        write_whole(self.folder / _RESERVE, b"\0" * _RESERVE_BYTES, sync=False)
 
     @property
     def completed(self) -> bool:
@@ -74,7 +92,7 @@ class WorkingRun:
         return bool(read_json(self.folder / STATE).get("state") == "done")
 
     def requested(self) -> str:
-        """ "cancel" or "pause" if someone asked for it, else ""."""
+        """What someone asked for ("cancel" or "pause"), else an empty text."""
         try:
             return (self.folder / REQUEST).read_text(encoding="utf-8").strip()
         except OSError:
@@ -126,8 +144,8 @@ class WorkingRun:
         kept = read_json(self.folder / STATE) | {"state": state, "ended": now(), "error": error}
         try:
             write_json(self.folder / STATE, kept)
-        except OSError:  # not even room for this: without owner it counts as broken off
-            pass
+        except OSError:  # not even room for this: without a state it counts as broken off
+            remove(self.folder / STATE)
         for name in (REQUEST, ownership.FILE):
             remove(self.folder / name)
         return Run.load(self.root, self.configuration)
@@ -183,10 +201,10 @@ def requeue(root: Path, run_id: str) -> None:
     with explained(root), locked(root):
         folder = _unfinished(root, run_id)
         _unowned(folder, run_id)
-        if read_json(folder / STATE).get("state") != "done":
-            write_json(folder / STATE, {"state": "queued", "started": None, "ended": None, "error": ""})
         for name in (REQUEST, ownership.FILE):
             remove(folder / name)
+        if read_json(folder / STATE).get("state") != "done":
+            write_json(folder / STATE, {"state": "queued", "started": None, "ended": None, "error": ""})
 
 
 @contextmanager
