@@ -26,24 +26,39 @@ DRAWN = "drawn region"
 
 @dataclass(frozen=True)
 class Region:
-    """A name for people and the outline as well-known binary (longitudes of any turn, latitudes), degrees."""
+    """A region that travels lightly between processes.
+
+    Attributes
+    ----------
+    name : for people and columns.
+    key : of a region of `data.geography` ("Countries/China"), "" for another one.
+    wkb : outline of another one as well-known binary: longitudes of any turn, latitudes, degrees.
+    """
 
     name: str
-    wkb: bytes
+    key: str = ""
+    wkb: bytes = b""
 
     @property
     def geometry(self) -> BaseGeometry:
         """As shapely knows it."""
-        return _geometry(self.wkb)
+        return _geometry(self.key, self.wkb)
 
 
 @lru_cache(maxsize=512)
-def _geometry(wkb: bytes) -> BaseGeometry:
+def _geometry(key: str, wkb: bytes) -> BaseGeometry:
     import shapely
 
-    geometry = shapely.from_wkb(wkb)
+    geometry = _known()[key] if key else shapely.from_wkb(wkb)
     shapely.prepare(geometry)
     return geometry
+
+
+@lru_cache(maxsize=1)
+def _known() -> dict[str, BaseGeometry]:
+    from data.geography import regions
+
+    return {f"{group}/{title}": outline for group, named in regions().items() for title, outline in named.items()}
 
 
 def named_region(name: str) -> Region:
@@ -55,16 +70,14 @@ def named_region(name: str) -> Region:
     """
     import difflib
 
-    from data.geography import regions
-
-    known = {f"{group}/{title}": outline for group, named in regions().items() for title, outline in named.items()}
-    full = name if name in known else next((key for key in known if key.partition("/")[2] == name), "")
-    if not full:
-        titles = [key.partition("/")[2] for key in known]
-        near = difflib.get_close_matches(name.partition("/")[2] or name, titles, n=3, cutoff=0.6)
+    known = _known()
+    key = name if name in known else next((full for full in known if full.partition("/")[2] == name), "")
+    if not key:
+        titles = [full.partition("/")[2] for full in known]
+        near = difflib.get_close_matches(name.rpartition("/")[2][:100], titles, n=3, cutoff=0.6)
         hint = f"did you mean {' or '.join(near)}?" if near else "choose one of the list."
-        raise AnalysisError(f"expected a named region such as Countries/China, found {name!r}; {hint}")
-    return Region(full.partition("/")[2], known[full].wkb)
+        raise AnalysisError(f"expected a named region such as Countries/China, found {name[:100]!r}; {hint}")
+    return Region(key.partition("/")[2], key)
 
 
 def box_region(box: Sequence[float]) -> Region:
@@ -73,17 +86,20 @@ def box_region(box: Sequence[float]) -> Region:
     Raises
     ------
     StoreProblem : not a box.
+    AnalysisError : a box without an area.
     """
     import shapely
 
     from data.soundings.query import boxes_of
 
     parts = boxes_of(box)
-    west, south, north = parts[0][0], parts[0][1], parts[0][3]
+    west, south, north = parts[0][0], max(parts[0][1], -90.0), min(parts[0][3], 90.0)
     width = sum(part[2] - part[0] for part in parts)
+    if width <= 0 or north <= south:
+        raise AnalysisError(f"expected a box with an area, found {tuple(box)}; make it larger.")
     edges = [f"{edge:g}" for edge in box]
     name = f"box {edges[0]} to {edges[2]} E, {edges[1]} to {edges[3]} N"
-    return Region(name, shapely.box(west, south, west + width, north).wkb)
+    return Region(name, wkb=shapely.box(west, south, west + width, north).wkb)
 
 
 def drawn_region(corners: Sequence[Sequence[float]]) -> Region:
@@ -99,12 +115,33 @@ def drawn_region(corners: Sequence[Sequence[float]]) -> Region:
     from data.cube.region import polygons
 
     places = [tuple(float(part) for part in corner) for corner in corners]
-    good = all(len(place) == 2 and abs(place[0]) <= 540 and abs(place[1]) <= 90 for place in places)
-    if len(places) < 3 or not good or not all(math.isfinite(part) for place in places for part in place):
+    good = all(
+        len(place) == 2 and all(map(math.isfinite, place)) and abs(place[0]) <= 540 and abs(place[1]) <= 90
+        for place in places
+    )
+    if len(places) < 3 or not good:
         raise AnalysisError(
-            f"expected a polygon of three or more corners (longitude, latitude), found {str(list(corners))[:80]}; correct it."
+            "expected a polygon of three or more corners (longitude, latitude), found "
+            f"{str(list(corners))[:80]}; correct it."
         )
-    return Region(DRAWN, polygons(shapely.Polygon(places)).wkb)
+    return Region(DRAWN, wkb=polygons(shapely.Polygon(places)).wkb)
+
+
+def within_box(region: Region, box: Sequence[float]) -> Region:
+    """The part of a region that lies in a box; AnalysisError where none does."""
+    import shapely
+
+    from data.geography.dateline import polygons_of
+    from data.soundings.query import boxes_of
+
+    area = shapely.union_all([shapely.box(*part) for part in boxes_of(box)])
+    turns = [shapely.transform(area, lambda xy, turn=turn: xy + [360.0 * turn, 0.0]) for turn in (-1, 0, 1)]
+    common = polygons_of(shapely.intersection(region.geometry, shapely.union_all(turns)))
+    if common.is_empty:
+        raise AnalysisError(
+            f"expected a region that lies in the box {tuple(box)}, found {region.name} outside; change one."
+        )
+    return Region(f"{region.name} (in the box)", wkb=common.wkb)
 
 
 def reading_box(regions: Sequence[Region], margin: float) -> tuple[float, float, float, float] | None:

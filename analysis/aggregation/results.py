@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.gridding.periods import Every, period_edges, period_label, period_middle
+from analysis.gridding.periods import Every, period_edges, period_middle
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -24,7 +24,7 @@ DESCRIPTIONS = {
     "min": "smallest",
     "max": "largest",
     "soundings": "number of soundings",
-    "days": "number of local days with soundings",
+    "days": "number of days (UTC) with soundings",
     "cells": "number of grid cells with soundings",
     "coverage": "part of the region's area whose cells have soundings",
 }
@@ -114,56 +114,52 @@ class Aggregate:
         }
         dataset.to_netcdf(path, engine="h5netcdf", encoding={**encoding, "time": days, "time_bnds": days})
 
-    def series_csv(self, statistic: str) -> str:
-        """One statistic as CSV: ISO time (middle of the period), then a column for each region and instrument."""
-        columns = [
-            (r, i, self._column(region, instrument))
-            for r, region in enumerate(self.regions)
-            for i, instrument in enumerate(self.instruments)
-        ]
+    def series_csv(self) -> str:
+        """CSV with a row for each period, region and instrument that has soundings: ISO time (middle of the period), region,
+        instrument, then the statistics.
+        """
         rows = [
-            [stamp, *(_number(self.values[statistic][place, r, i]) for r, i, _ in columns)]
+            [stamp, *self._row(place, r, i)]
             for place, stamp in enumerate(_iso(self.times))
+            for r, i in self._pairs(place)
         ]
-        what = f"{describe(statistic)} of {self.variable}, {self.unit_of(statistic)}; time is the middle of each period, UTC"
-        return self._text([what], ["time", *(name for _, _, name in columns)], rows)
+        return self._text(
+            "time is the middle of each period, UTC", ["time", "region", "instrument", *self.values], rows
+        )
 
     def table_csv(self) -> str:
-        """All statistics as CSV: a row for each period, region and instrument that has soundings."""
-        rows = []
-        stamps = _iso(self.times)
-        for place, number in enumerate(self.periods):
-            start, end = _iso(np.array(period_edges(number, self.every, self.span)))
-            for r, region in enumerate(self.regions):
-                for i, instrument in enumerate(self.instruments):
-                    if self.values["soundings"][place, r, i] > 0:
-                        facts = [_number(values[place, r, i]) for values in self.values.values()]
-                        rows.append(
-                            [stamps[place], period_label(number, self.every), start, end, region, instrument, *facts]
-                        )
-        heads = [
-            f"{name}: {describe(name)} of {self.variable}, {self.unit_of(name)}"
-            if name not in UNITLESS
-            else f"{name}: {describe(name)}"
-            for name in self.values
+        """CSV of a single period ("whole"): a row for each region and instrument that has soundings."""
+        first, last = self.span[0], self.span[1] - np.timedelta64(1, "ns")
+        days = [str(moment.astype("datetime64[D]")) for moment in (first, last)]
+        rows = [[*self._row(0, r, i), *days] for r, i in self._pairs(0)]
+        return self._text("", ["region", "instrument", *self.values, "first_day", "last_day"], rows)
+
+    def _pairs(self, place: int) -> Iterator[tuple[int, int]]:
+        """Regions and instruments with soundings."""
+        seen = self.values["soundings"][place] > 0
+        return ((r, i) for r in range(len(self.regions)) for i in range(len(self.instruments)) if seen[r, i])
+
+    def _row(self, place: int, r: int, i: int) -> list[str]:
+        return [
+            self.regions[r],
+            self.instruments[i],
+            *(_number(values[place, r, i]) for values in self.values.values()),
         ]
-        return self._text(heads, ["time", "period", "start", "end", "region", "instrument", *self.values], rows)
 
-    def _column(self, region: str, instrument: str) -> str:
-        """What tells a column from the others: the region, the instrument, or both."""
-        if len(self.regions) == 1 and len(self.instruments) > 1:
-            return instrument
-        return region if len(self.instruments) == 1 else f"{region}, {instrument}"
-
-    def _text(self, heads: Sequence[str], names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    def _text(self, note: str, names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         """Comment lines and CSV; `pandas.read_csv(file, comment="#")` reads it, no cell makes a spreadsheet compute."""
         keys = ("title", "comment", "method", "source", "citation", "licence", "scale", "settings", "run", "created")
-        facts = [f"{key}: {_one_line(self.attrs[key])}" for key in keys if self.attrs.get(key)]
+        heads = [f"{key}: {_one_line(self.attrs[key])}" for key in keys if self.attrs.get(key)]
+        heads += [
+            f"{name}: {describe(name)}{'' if name in UNITLESS else f' of {self.variable}, {self.units}'}"
+            for name in self.values
+        ]
+        heads += [note] if note else []
         stream = io.StringIO()
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow([_safe(name) for name in names])
+        writer.writerow(names)
         writer.writerows([[_safe(cell) if not _is_number(cell) else cell for cell in row] for row in rows])
-        return "".join(f"# {line}\n" for line in [*facts, *heads]) + stream.getvalue()
+        return "".join(f"# {line}\n" for line in heads) + stream.getvalue()
 
 
 def _iso(times: np.ndarray) -> list[str]:

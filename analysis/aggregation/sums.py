@@ -1,6 +1,6 @@
 """What one piece of the archive gives to an aggregate, and how pieces come together period by period.
 
-Soundings are grouped by region, by grid cell or by both; a group's overpass is a local day, as in gridding. Medians and
+Soundings are grouped by region and UTC day, by grid cell and local solar day (as in gridding), or by both. Medians and
 percentiles come from counted values. The standard error of a region's mean of soundings takes the days as samples: it
 is an upper bound for large regions, whose days are seen in many independent places.
 """
@@ -8,7 +8,7 @@ is an upper bound for large regions, whose days are seen in many independent pla
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -28,7 +28,7 @@ from analysis.gridding.overpasses import (
     overpass_sums,
     solar_days,
 )
-from analysis.gridding.periods import Every, period_numbers
+from analysis.gridding.periods import DAY_NS, Every, period_numbers
 from analysis.gridding.reading import read_piece
 from analysis.gridding.selection import Piece, Selection
 from analysis.gridding.statistics import spread, standard_error
@@ -93,15 +93,16 @@ def piece_sums(piece: Piece, question: Question) -> PieceSums:
     found: dict[str, list[Any]] = {"regions": [], "region_values": [], "cells": [], "cell_values": []}
     for soundings in read_piece(piece, question.selection, question.error):
         periods = period_numbers(soundings.times, piece.month, question.every)
-        days = solar_days(soundings.times, soundings.lon)
         if question.by_region:
             place, region = soundings_within(question.regions, soundings.lon, soundings.lat)
-            groups = periods[place], region, days[place], soundings.value[place], soundings.error[place]
+            days = (soundings.times[place] // DAY_NS).astype(np.int32)
+            groups = periods[place], region, days, soundings.value[place], soundings.error[place]
             found["regions"].append(overpass_sums(*groups, error_floor=question.floor))
             if question.shares:
                 found["region_values"].append(value_counts(groups[0], region, groups[3]))
         if question.by_cell:
             cell = cell_numbers(question.grid, soundings.lon, soundings.lat)
+            days = solar_days(soundings.times, soundings.lon)
             found["cells"].append(
                 overpass_sums(periods, cell, days, soundings.value, soundings.error, error_floor=question.floor)
             )
@@ -137,11 +138,26 @@ def aggregated_periods(
                 found[name] = add_counts(counted)
         return found
 
-    add: dict[str, Any] = {"regions": add_cells, "cells": add_cells, "groups": add_cells}
-    add |= {"region_values": add_counts, "cell_values": add_counts}
-    return periods_in_order(parts, month_sums, add, every=question.every, last_month=last_month)
+    return periods_in_order(parts, month_sums, _ADD, every=question.every, last_month=last_month)
 
 
+def whole_time(known: dict[str, Any], sums: dict[str, Any]) -> dict[str, Any]:
+    """The regions' sums of one more period added to those of all before it, as one period."""
+    fresh = {
+        name: replace(sums[name], period=np.zeros_like(sums[name].period))
+        for name in ("regions", "region_values", "groups")
+        if name in sums
+    }
+    return known | {name: _ADD[name]([known[name], each]) if name in known else each for name, each in fresh.items()}
+
+
+_ADD: dict[str, Any] = {
+    "regions": add_cells,
+    "cells": add_cells,
+    "groups": add_cells,
+    "region_values": add_counts,
+    "cell_values": add_counts,
+}
 Members = tuple[np.ndarray, np.ndarray]
 """Cells of a region and their areas (`regions.cells_within`)."""
 
