@@ -10,6 +10,7 @@ import panel as pn
 
 from dashboard.background import Build
 from dashboard.library import Library
+from dashboard.run_files import run_patterns
 from dashboard.server import data_patterns, outline
 from dashboard.shell import PAGE_CSS, PAGES, applications
 
@@ -37,7 +38,7 @@ def serve(
         websocket_origin=origins,
         show=show,
         title="Carbon Weather",
-        extra_patterns=data_patterns(library),
+        extra_patterns=data_patterns(library) + run_patterns(library),
         threaded=False,
         verbose=False,
     )

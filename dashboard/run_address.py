@@ -23,7 +23,7 @@ RESERVED = ("new", "run", "compare", "title")
 
 
 @dataclass(frozen=True)
-class RunsView:
+class RunsAddress:
     """What the page shows.
 
     Attributes
@@ -57,7 +57,7 @@ class RunsView:
         return query if len(query) <= MAX_QUERY_CHARACTERS else urlencode(items[:1], safe=",", quote_via=quote)
 
 
-def parse(query: str) -> tuple[RunsView, list[str]]:
+def parse(query: str) -> tuple[RunsAddress, list[str]]:
     """What an address asks for, and a sentence for each part that says nothing; whether runs and kinds exist is checked later.
 
     Parameters
@@ -66,27 +66,27 @@ def parse(query: str) -> tuple[RunsView, list[str]]:
     """
     query = query.lstrip("?")
     if len(query) > MAX_QUERY_CHARACTERS:
-        return RunsView(), ["The address was too long and has been ignored."]
+        return RunsAddress(), ["The address was too long and has been ignored."]
     try:
         pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=400, errors="replace") if query else []
     except ValueError:
-        return RunsView(), ["The address has too many parts and has been ignored."]
+        return RunsAddress(), ["The address has too many parts and has been ignored."]
     given: dict[str, list[str]] = {}
     for key, text in pairs:
         given.setdefault(key, []).append(text)
     first = {key: texts[0] for key, texts in given.items()}
     if "new" in given:
         values = {key: texts for key, texts in given.items() if key not in RESERVED}
-        return RunsView("new", kind=first["new"].strip(), title=first.get("title", "")[:200], values=values), []
+        return RunsAddress("new", kind=first["new"].strip(), title=first.get("title", "")[:200], values=values), []
     unknown = [f"The address says '{key[:40]}', which means nothing here." for key in given if key not in RESERVED]
     if "compare" in given:
         ids = [part.strip() for part in first["compare"].split(",") if part.strip()]
         if len(ids) == 2 and ids[0] != ids[1]:
-            return RunsView("compare", compare=(ids[0], ids[1])), unknown
+            return RunsAddress("compare", compare=(ids[0], ids[1])), unknown
         unknown.append("A comparison needs two different runs, as in ?compare=FIRST,SECOND.")
     if first.get("run", "").strip():
-        return RunsView("run", run=first["run"].strip()), unknown
-    return RunsView(), unknown
+        return RunsAddress("run", run=first["run"].strip()), unknown
+    return RunsAddress(), unknown
 
 
 def values_from_address(

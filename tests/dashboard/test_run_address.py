@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.run_address import MAX_QUERY_CHARACTERS, RunsView, parse, values_for_address, values_from_address
+from dashboard.run_address import MAX_QUERY_CHARACTERS, RunsAddress, parse, values_for_address, values_from_address
 from dashboard.run_fields import fields_of
 from dashboard.run_form import typed_all
 from tests.dashboard.run_schema import OFFERED, SCHEMA
@@ -19,30 +19,30 @@ FIELDS = fields_of(SCHEMA, OFFERED)
 @pytest.mark.parametrize(
     "view",
     [
-        RunsView(),
-        RunsView("run", run="20260101-grid-1a2b"),
-        RunsView("compare", compare=("one", "two")),
-        RunsView("new", kind="grid", title="A & B = 100 %", values={"modes": ["nadir", "glint"], "box": ["1,2,3,4"]}),
-        RunsView("new"),
+        RunsAddress(),
+        RunsAddress("run", run="20260101-grid-1a2b"),
+        RunsAddress("compare", compare=("one", "two")),
+        RunsAddress("new", kind="grid", title="A & B = 100 %", values={"modes": ["nadir", "glint"], "box": ["1,2,3,4"]}),
+        RunsAddress("new"),
     ],
 )
-def test_a_view_survives_its_address(view: RunsView) -> None:
+def test_a_view_survives_its_address(view: RunsAddress) -> None:
     assert parse("?" + view.to_query()) == (view, [])
 
 
 @pytest.mark.parametrize(
     ("query", "view", "words"),
     [
-        ("run=", RunsView(), ""),
-        ("compare=one", RunsView(), "two different runs"),
-        ("compare=one,one", RunsView(), "two different runs"),
-        ("compare=a,b,c&run=a", RunsView("run", run="a"), "two different runs"),
-        ("chart=1&run=a", RunsView("run", run="a"), "'chart'"),
-        ("x" * (MAX_QUERY_CHARACTERS + 1), RunsView(), "too long"),
-        ("&".join("a=1" for _ in range(500)), RunsView(), "too many parts"),
+        ("run=", RunsAddress(), ""),
+        ("compare=one", RunsAddress(), "two different runs"),
+        ("compare=one,one", RunsAddress(), "two different runs"),
+        ("compare=a,b,c&run=a", RunsAddress("run", run="a"), "two different runs"),
+        ("chart=1&run=a", RunsAddress("run", run="a"), "'chart'"),
+        ("x" * (MAX_QUERY_CHARACTERS + 1), RunsAddress(), "too long"),
+        ("&".join("a=1" for _ in range(500)), RunsAddress(), "too many parts"),
     ],
 )
-def test_a_wrong_address_is_repaired_in_a_sentence(query: str, view: RunsView, words: str) -> None:
+def test_a_wrong_address_is_repaired_in_a_sentence(query: str, view: RunsAddress, words: str) -> None:
     shown, repairs = parse(query)
     assert shown == view
     assert words in " ".join(repairs)
@@ -62,7 +62,7 @@ def test_the_form_survives_its_address() -> None:
         "start": "2020-01-01", "levels": [1.0, 2.0],
     }  # fmt: skip
     values = typed_all(FIELDS, settings)
-    query = RunsView("new", kind="grid", values=values_for_address(FIELDS, values)).to_query()
+    query = RunsAddress("new", kind="grid", values=values_for_address(FIELDS, values)).to_query()
     assert (
         query
         == "new=grid&resolution=0.25&variable=sif&good_only=false&modes=glint&start=2020-01-01&box=-10,0,10,5&levels=1,%202"

@@ -7,7 +7,7 @@ const LARGEST_UPLOAD = 200e3    // bytes of a configuration file
 const KEYS = [["N", "new run"], ["/", "find a run"], ["↑ ↓", "move in the list"], ["Enter", "open"], ["Esc", "back to the list"], ["?", "this list"]]
 
 export function render({model, el}) {
-  const say = message => model.send_msg(message)
+  const say = message => model.send_msg(JSON.parse(JSON.stringify(message)))    // without what is undefined
   const list = new RunList(say), form = new RunForm(say), run = new RunDetail(say), comparison = new RunComparison(say)
   const notice = make("div", {class: "notice", role: "status", hidden: true})
   const file = make("input", {type: "file", accept: ".yaml,.yml,application/yaml", hidden: true, onchange: () => { read(file.files[0]); file.value = "" }})
@@ -45,6 +45,7 @@ export function render({model, el}) {
     if (view.mode === "compare") comparison.show(view)
     showRows()
     app.classList.toggle("beside", Boolean(node))
+    app.classList.toggle("nothing", !rows.length)
     if (node ? side.firstChild !== node : side.firstChild) side.replaceChildren(...(node ? [node] : []))
     const mark = `${view.mode} ${view.id ?? ""} ${view.key ?? ""} ${view.query ?? ""}`
     if (mark !== shown && view.mode) {
@@ -52,13 +53,13 @@ export function render({model, el}) {
       shown = mark
       if (!first) {
         (node?.querySelector("[data-focus]") ?? list.node.querySelector("a[data-key]"))?.focus({preventScroll: true})
-        if (node && app.clientWidth < 900) window.scrollTo({top: 0})
+        if (node) window.scrollTo({top: 0})
       }
     }
     showLog()
   }
   const showLog = () => { const log = parse(model.log); if (log && view.mode === "run") run.showLog(log) }
-  const showPlot = () => run.slot.replaceChildren(...model.get_child("plot"))
+  const showPlot = () => run.showPlot(parse(model.plot))
   const showNotice = () => {
     const said = parse(model.notice)
     notice.hidden = !said?.text
@@ -110,11 +111,12 @@ export function render({model, el}) {
   window.addEventListener("drop", drop)
   model.on("remove", () => {
     clearInterval(clock)
+    run.showPlot(null)
     window.removeEventListener("popstate", pop)
     window.removeEventListener("keydown", keys)
     window.removeEventListener("dragover", over)
     window.removeEventListener("dragleave", leave)
     window.removeEventListener("drop", drop)
   })
-  showPlot(); showView(); showNotice(); showAddress()
+  showView(); showPlot(); showNotice(); showAddress()
 }

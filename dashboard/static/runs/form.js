@@ -16,7 +16,7 @@ class RunForm {
     this.key = spec.key
     this.spec = spec
     this.touched = new Set()
-    this.everything = false
+    this.everything = Boolean(spec.check)
     this.controls = new Map()
     this.edit.cancel()
     const kinds = make("div", {class: "kinds", role: "radiogroup", "aria-label": "Kind of run"}, spec.kinds.map(kind => make("label", {class: "kind"},

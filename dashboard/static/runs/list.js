@@ -84,9 +84,9 @@ class RunList {
       if (event.metaKey || event.ctrlKey || event.shiftKey) return
       event.preventDefault(); this.say({kind: "open", id})
     }})
-    const cells = Object.fromEntries(["state", "kind", "started", "progress", "left", "speed"].map(name => [name, make("td", {class: name})]))
+    const cells = Object.fromEntries(["state", "kind", "started", "progress", "remaining", "speed"].map(name => [name, make("td", {class: name})]))
     const node = make("tr", {onclick: event => { if (!event.target.closest("a, input, button, label")) link.click() }},
-      make("td", {class: "pick"}, make("label", {}, box)), cells.state, make("td", {class: "title"}, link), cells.kind, cells.started, cells.progress, cells.left, cells.speed)
+      make("td", {class: "pick"}, make("label", {}, box)), cells.state, make("td", {class: "title"}, link), cells.kind, cells.started, cells.progress, cells.remaining, cells.speed)
     const parts = Object.fromEntries(Object.entries(cells).map(([name, cell]) => [name, new Section(cell, value => value)]))
     parts.state.draw = (state, note) => chip(state, note)
     parts.progress.draw = (fraction, text, state, error) => state === "done" ? text
@@ -102,9 +102,9 @@ class RunList {
       parts.kind.show(row.kind_title)
       parts.started.show(when(row.started || row.created))
       parts.progress.show(row.fraction, row.state === "done" ? (row.started ? `in ${elapsed(row, this.skew)}` : "") : row.progress, row.state, row.error)
-      parts.left.show(row.left)
+      parts.remaining.show(row.left)
       parts.speed.show(row.speed)
-      cells.left.dataset.empty = row.left ? "" : "1"
+      cells.remaining.dataset.empty = row.left ? "" : "1"
       cells.speed.dataset.empty = row.speed ? "" : "1"
     }
     return {node, box, link, update}

@@ -32,6 +32,15 @@ function icon(name) {
   return svg
 }
 
+// A sample of a line, for the key of a plot.
+function stroke(colour, dash) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg"), line = document.createElementNS("http://www.w3.org/2000/svg", "path")
+  svg.setAttribute("viewBox", "0 0 26 10"); svg.setAttribute("aria-hidden", "true")
+  for (const [key, value] of Object.entries({d: "M0 5h26", stroke: colour, "stroke-width": 3, "stroke-dasharray": dash === "dashed" ? "6 4" : "none"})) line.setAttribute(key, value)
+  svg.append(line)
+  return svg
+}
+
 // A button; where `why` is given it cannot be used now, stays reachable by keyboard, and says why.
 function button(label, {glyph = null, kind = "", why = "", title = "", onclick = () => {}, ...rest} = {}) {
   return make("button", {type: "button", class: `button ${kind}`, "aria-disabled": why ? "true" : false, title: why || title || false,

@@ -12,7 +12,7 @@ class RunDetail {
     this.doing = part("doing", (...data) => this.drawDoing(...data))
     this.actions = part("actions", (...data) => this.drawActions(...data))
     this.results = part("results", (...data) => this.drawResults(...data))
-    this.choice = part("choice", (...data) => this.drawChoice(...data))
+    this.choice = part("drawn", (...data) => this.drawChoice(...data))
     this.tables = part("tables", tables => tables.map(each => fold(`${each.title}${each.total > each.rows.length ? ` (first ${each.rows.length} of ${each.total} rows)` : ""}`, !this.plotted,
       table(each.columns, each.rows, {"aria-label": each.title}))))
     this.scores = part("scores", scores => scores.length ? [make("h3", {}, "Scores"), table(["Score", "Value"], scores.map(([name, text]) => [name, text]), {"aria-label": "Scores", "data-head": true})] : null)
@@ -31,7 +31,7 @@ class RunDetail {
     if (this.shownId !== spec.id) { this.shownId = spec.id; this.text.textContent = ""; this.logLines = null }
     this.plotted = Boolean(spec.plot)
     this.head.show(spec.title, spec.kind_title, live.state, live.note, spec.id)
-    this.actions.show(spec.id, live.state, live.note, spec.others)
+    this.actions.show(spec.id, live.state, live.note, live.resumable, spec.others)
     this.doing.show(live.state, live.fraction, live.progress, live.left, live.speed, ACTIVE.has(live.state) ? elapsed(live, skew) : "", spec.error || live.error, when(live.started || live.created, true), when(live.ended, true), live.ended && live.started ? elapsed(live, skew) : "")
     this.results.show(spec.results, live.state)
     this.choice.show(spec.plot)
@@ -41,6 +41,18 @@ class RunDetail {
     this.settings.show(spec.settings)
     this.origin.show(spec.origin)
     this.logDownload.href = spec.log_file
+  }
+
+  // The figure is a Bokeh document of its own; the last one is taken away with all that belongs to it.
+  async showPlot(plot) {
+    const now = this.plot = {}
+    this.slot.setAttribute("aria-busy", "true")
+    const views = plot?.item ? await window.Bokeh.embed.embed_item(plot.item, this.slot.appendChild(make("div"))) : null
+    if (now !== this.plot) { views?.clear(); return }
+    this.views?.clear()
+    this.views = views
+    while (this.slot.children.length > (views ? 1 : 0)) this.slot.firstChild.remove()
+    this.slot.removeAttribute("aria-busy")
   }
 
   showLog(log) {
@@ -61,12 +73,13 @@ class RunDetail {
     return parts
   }
 
-  drawActions(id, state, note, others) {
+  drawActions(id, state, note, resumable, others) {
     const act = (name, label, options) => button(label, {"data-key": name, onclick: () => this.say({kind: name, id}), ...options})
     const wait = note ? `${note}: wait until it is done` : ""
     const nodes = []
-    if (ACTIVE.has(state)) nodes.push(act("pause", "Pause", {glyph: "paused", why: wait}), act("cancel", "Cancel", {glyph: "close", why: wait}))
-    if (["paused", "failed", "cancelled"].includes(state)) nodes.push(act("resume", "Resume", {glyph: "running", kind: "main", title: "Go on from the last checkpoint"}))
+    const working = ACTIVE.has(state) && !resumable
+    if (working) nodes.push(act("pause", "Pause", {glyph: "paused", why: wait}), act("cancel", "Cancel", {glyph: "close", why: wait}))
+    if (resumable) nodes.push(act("resume", "Resume", {glyph: "running", kind: "main", title: "Go on from the last checkpoint"}))
     nodes.push(act("copy", "Copy settings", {glyph: "copy", title: "Start again with changed settings"}))
     if (others.length) {
       const select = make("select", {"aria-label": "Compare with", "data-key": "compare", onchange: () => select.value && this.say({kind: "compare", ids: [id, select.value]})},
@@ -74,7 +87,7 @@ class RunDetail {
       nodes.push(select)
     }
     nodes.push(make("a", {class: "button", "data-key": "configuration", download: "", href: `./data/runs/${encodeURIComponent(id)}/configuration.yaml`}, icon("download"), make("span", {}, "Configuration")))
-    nodes.push(button("Delete", {"data-key": "delete", glyph: "remove", kind: "danger", why: ACTIVE.has(state) ? "Cancel the run before deleting it" : "", onclick: () => this.say({kind: "ask-delete", id})}))
+    nodes.push(button("Delete", {"data-key": "delete", glyph: "remove", kind: "danger", why: working ? "Cancel the run before deleting it" : "", onclick: () => this.say({kind: "ask-delete", id})}))
     return nodes
   }
 
@@ -83,13 +96,16 @@ class RunDetail {
     return [make("h3", {}, "Results"), make("ul", {class: "files"}, results.map(each => make("li", {},
       make("div", {}, make("strong", {}, each.name), make("small", {}, [each.kind, each.size].filter(Boolean).join(", "))),
       each.link ? make("a", {class: "button main", href: each.link}, icon("open"), make("span", {}, "Open")) : null,
-      each.file ? make("a", {class: "button", href: each.file, download: ""}, icon("download"), make("span", {}, "Download")) : null)))]
+      each.file ? make("a", {class: "button", href: each.file, download: ""}, icon("download"), make("span", {}, "Download")) : null,
+      each.picture ? make("img", {src: `${each.file}?show=1`, alt: each.name, loading: "lazy"}) : null)))]
   }
 
   drawChoice(plot) {
     if (!plot) return null
     const choose = (label, name, options, value) => options.length < 2 ? null : make("label", {}, label, make("select", {"data-key": name,
       onchange: event => this.say({kind: "plot", id: this.id, [name]: event.target.value})}, options.map(([key, text]) => make("option", key === value ? {value: key, selected: true} : {value: key}, text))))
-    return [make("h3", {}, plot.title), choose("Series", "series", plot.files, plot.file), choose("Quantity", "column", plot.columns, plot.column)]
+    return [make("h3", {}, plot.title), choose("Series", "series", plot.files, plot.file), choose("Quantity", "column", plot.columns, plot.column),
+      plot.key.length > 1 ? make("ul", {class: "key", "aria-label": "Lines"}, plot.key.map(([name, colour, dash]) => make("li", {}, stroke(colour, dash), name))) : null,
+      plot.note ? make("p", {class: "note"}, plot.note) : null]
   }
 }

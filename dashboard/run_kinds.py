@@ -1,0 +1,71 @@
+"""The kinds of run that there are, and the forms of their settings with what this data folder offers to choose from.
+
+Loading a kind imports what computes it; every function here belongs in a thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from functools import cache
+from typing import TYPE_CHECKING
+
+from dashboard.run_fields import Choice, Field, fields_of
+from dashboard.run_watch import learn_titles
+
+if TYPE_CHECKING:
+    from analysis.jobs import Job
+    from dashboard.library import Library
+
+log = logging.getLogger(__name__)
+
+_LOADING = threading.Lock()
+"""Two threads that first import the same libraries can trip over half-made modules."""
+
+
+def kinds() -> dict[str, Job]:
+    """All kinds that can be loaded, by name."""
+    with _LOADING:
+        return _kinds()
+
+
+@cache
+def _kinds() -> dict[str, Job]:
+    from analysis.jobs.registry import job, known
+
+    found = {}
+    for name in known():
+        try:
+            found[name] = job(name)
+        except (ImportError, AttributeError):  # a kind of another package, which must not take the page with it
+            log.exception("the kind of run '%s' cannot be loaded", name)
+    learn_titles({name: each.title for name, each in found.items()})
+    return found
+
+
+def form_of(kind: str, library: Library) -> tuple[Field, ...]:
+    """The fields of a kind; none where this installation does not know it."""
+    job = kinds().get(kind)
+    return () if job is None else fields_of(job.schema, offered(library))
+
+
+def offered(library: Library) -> dict[str, tuple[Choice, ...]]:
+    """What there is to choose from, by the names that `x-choices-from` uses."""
+    from dashboard.regions import region_names
+
+    instruments = library.archive.instruments()
+    variables = dict.fromkeys(variable for each in instruments for variable in each.variables)
+    units = {variable: unit for each in instruments for variable, unit in each.units.items()}
+    return {
+        "instruments": tuple(
+            Choice(each.name, f"{each.name} (simulated)" if each.simulated else each.name) for each in instruments
+        ),
+        "variables": tuple(
+            Choice(name, f"{name} ({units[name]})" if units.get(name) not in (None, "", "1") else name)
+            for name in variables
+        ),
+        "cubes": tuple(Choice(name, cube.title or name) for name, cube in library.cubes().items()),
+        "regions": tuple(
+            Choice(f"{group}/{name}", f"{name} ({group})") for group, names in region_names().items() for name in names
+        ),
+    }
