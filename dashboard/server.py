@@ -4,8 +4,9 @@ The map never waits for the Python session: the browser asks these handlers for 
 them itself. Every handler works in a thread pool, so the event loop stays free, and answers bad requests with one sentence.
 
     GET data/window?cube&var&step&version&x0&x1&y0&y1&w&h&proj [&cube2&var2&step2]   int16 or float32, row 0 = south
-    GET data/points?start&end&x0&x1&y0&y1&w&h&proj                                  float32 mean XCO2 a pixel, NaN elsewhere
+    GET data/points?start&end&x0&x1&y0&y1&w&h&proj [&variable=sif&instrument]       float32 mean a pixel, NaN elsewhere
     GET data/download/KIND?VIEW                                                     a file of what the address VIEW shows
+    POST data/upload                                                                a file to import (data_upload.py)
     GET data/outline?kind=coastlines|borders&resolution=110m|50m                    float32 (n, 2) lon, lat; NaN separates lines
 """
 
@@ -22,10 +23,12 @@ import numpy as np
 from tornado.ioloop import IOLoop
 from tornado.web import RequestHandler
 
+from dashboard.data_upload import upload_pattern
 from dashboard.library import Library
-from dashboard.points import points_image
+from dashboard.points import points_image, points_scale
 from data.cube import View
 from data.errors import DataError
+from data.palettes import palette
 
 MAX_PIXELS = 4096 * 4096
 """Largest window side product served; far beyond any screen, small enough that no request can exhaust memory."""
@@ -149,7 +152,7 @@ class WindowHandler(DataHandler):
 
 
 class PointsHandler(DataHandler):
-    """Soundings of a period as pixels: the mean XCO2 of those that fall on each."""
+    """Soundings of a period as pixels: the mean XCO2 (or other `variable`) of those that fall on each."""
 
     def answer(self) -> tuple[bytes, dict[str, Any]]:
         try:
@@ -158,8 +161,17 @@ class PointsHandler(DataHandler):
             raise BadRequest("The period must be two dates.") from None
         if np.isnat(start) or np.isnat(end):
             raise BadRequest("The period must be two dates.")
-        image, count = points_image(self.library.archive, self.view(), start, end)
-        return image.tobytes(), {"dtype": "float32", "scale": 1.0, "offset": 0.0, "count": count, "cacheable": False}
+        variable, instrument = self.text("variable") or "xco2", self.text("instrument") or None
+        archive = self.library.archive
+        image, count = points_image(archive, self.view(), start, end, variable=variable, instrument=instrument)
+        scale = points_scale(archive, start, end, variable=variable, instrument=instrument)
+        meta = {"dtype": "float32", "scale": 1.0, "offset": 0.0, "count": count, "cacheable": False}
+        return image.tobytes(), meta | {
+            "units": scale.units,
+            "low": scale.low,
+            "high": scale.high,
+            "palette": palette(scale.palette, 64),
+        }
 
 
 class OutlineHandler(DataHandler):
@@ -210,4 +222,5 @@ def data_patterns(library: Library) -> list[tuple[str, type[RequestHandler], dic
         (r"/data/points", PointsHandler, {"library": library}),
         (r"/data/download/[a-z.]+", DownloadHandler, {"library": library}),
         (r"/data/outline", OutlineHandler, {"library": library}),
+        upload_pattern(library),
     ]
