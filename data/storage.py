@@ -175,17 +175,14 @@ class ManifestFolder:
         try:
             yield
         except OSError as error:
-            reason = (
-                "no room left on the disk"
-                if error.errno in _NO_ROOM
-                else (error.strerror or str(error).splitlines()[0])
-            )
-            remedy = (
-                "free some space and do it again" if error.errno in _NO_ROOM else "check the folder and its permissions"
-            )
-            raise StoreProblem(
-                f"{self.what} {self.root}: expected to write to it, found {reason}; nothing was changed, {remedy}."
-            ) from error
+            raise StoreProblem(self.no_write(error)) from error
+
+    def no_write(self, error: OSError) -> str:
+        """The sentence for a change that failed."""
+        full = error.errno in _NO_ROOM
+        reason = "no room left on the disk" if full else error.strerror or (str(error).splitlines() or [repr(error)])[0]
+        remedy = "free some space and do it again" if full else "check the folder and its permissions"
+        return f"{self.what} {self.root}: expected to write to it, found {reason}; nothing was changed, {remedy}."
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

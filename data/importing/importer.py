@@ -3,15 +3,16 @@ belongs.
 
 Soundings go to the archive (`data.soundings`), maps to cubes (`data.importing.cubes`), site series to `data.sites`,
 mole fractions on levels to `data.volumes`, everything else to `data.tables`. One bad file never stops the rest, and
-whatever happens no store is left half-written. Memory is bounded: soundings are written in batches by a second thread while the next files are read,
-maps one step at a time.
+whatever happens no store is left half-written. Memory is bounded: soundings are written in batches, by several
+processes where there is much to read (`data.importing.workers`), maps one step at a time.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -25,16 +26,23 @@ from data.importing.record import ImportRecord, failed, record_of, unexpected
 from data.importing.walk import files_below, files_to_import, is_zarr
 
 if TYPE_CHECKING:
-    from data.soundings.table import SoundingTable
+    from data.importing.preparing import Event, NotStaged, Prepared
+    from data.soundings.staging import Staged
+
+_log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int, str], None]
 
-_BATCH_BYTES = 160 * 2**20
-_BATCH_GRANULES = 400
+_WORTH_WORKERS = 64 * 2**20
+"""Below so many bytes of files an import is over before other processes are up."""
 
 
 def import_paths(
-    paths: Iterable[str | os.PathLike[str]], *, home: Path, progress: Progress | None = None
+    paths: Iterable[str | os.PathLike[str]],
+    *,
+    home: Path,
+    progress: Progress | None = None,
+    workers: int | None = None,
 ) -> list[ImportRecord]:
     """Import files and folders.
 
@@ -43,12 +51,13 @@ def import_paths(
     paths : files, zarr folders, and folders to search.
     home : the data folder (`data.home.home()`).
     progress : called with (files done, files, what is being done).
+    workers : processes that read soundings; None for what the machine has, where there is enough to read.
 
     Returns
     -------
     One record for each file, in the order of `files_to_import`. Problems are records too: nothing is raised for them.
     """
-    return _Import(home, progress).run(list(paths))
+    return _Import(home, progress).run(list(paths), workers)
 
 
 class _Import:
@@ -68,23 +77,27 @@ class _Import:
         self.cubes = CubeImport(home)
         self.progress = progress
         self.records: dict[Path, ImportRecord] = {}
-        self.batch: list[tuple[ImportRecord, SoundingTable]] = []
+        self.waiting: list[Path] = []
+        """Files that were read and whose soundings come next."""
         self.done = 0
         self.total = 0
 
-    def run(self, paths: list[str | os.PathLike[str]]) -> list[ImportRecord]:
+    def run(self, paths: list[str | os.PathLike[str]], workers: int | None) -> list[ImportRecord]:
+        from data.importing.preparing import grouped, prepare, size_of
+        from data.importing.workers import Workers, worker_count
+
         items = files_to_import(paths)
         self.total = len(items)
-        with ThreadPoolExecutor(1, thread_name_prefix="import-write") as writer:
-            writing: Future[None] | None = None
-            for item in items:
-                self._say(item.name)
-                self._attempt(item, self._one)
-                if self._batch_is_full():
-                    writing = self._hand_over(writer, writing)
-            for pending in (self._hand_over(writer, writing), None):
-                if pending is not None:
-                    pending.result()
+        if workers is None:
+            workers = worker_count() if sum(map(size_of, items)) >= _WORTH_WORKERS else 1
+        with self.archive.staging() if items else nullcontext(Path()) as self.place:
+            groups = grouped(items)
+            workers = min(workers, len(groups))
+            if workers > 1:
+                with Workers(workers, self._seen(), self.place) as pool:
+                    self._take_all(pool.prepare(groups))
+            else:
+                self._take_all(prepare(items, self._seen(), self.place))
         for path, outcome in self.cubes.finish(lambda label: self._say(label)):
             self._settle(path, outcome)
         self._say("done")
@@ -114,23 +127,85 @@ class _Import:
         except Exception as error:  # a reader's own fault must not stop the others
             self.records[path] = unexpected(path, error, self.records.get(path))
 
-    def _one(self, path: Path) -> None:
+    def _seen(self) -> frozenset[str]:
+        """Digests of the files in the archive."""
+        try:
+            return frozenset(granule.digest for granule in self.archive.contents.granules.values()) - {""}
+        except DataError:  # a damaged archive: said of each file that would go there
+            return frozenset()
+
+    def _take_all(self, events: Iterable[Event]) -> None:
+        from data.importing.preparing import Prepared
+        from data.soundings.staging import Staged
+
+        for event in events:
+            if isinstance(event, Path):
+                self._say(event.name)
+            elif isinstance(event, Prepared):
+                self._take(event)
+            elif isinstance(event, Staged):
+                self._store(event)
+            else:
+                self._lose(event)
+
+    def _take(self, found: Prepared) -> None:
+        if found.log:
+            _log.error("%s could not be imported\n%s", found.path, found.log)
+        if found.record is not None:
+            self.records[found.path] = found.record
+        if found.status == "soundings":
+            self.waiting.append(found.path)
+        elif found.status in ("seen", "other"):
+            self._attempt(found.path, lambda path: self._one(path, found.digest))
+
+    def _store(self, staged: Staged) -> None:
+        """Let the archive take soundings in that are ready."""
+        count = len(staged.granules)
+        paths, self.waiting = self.waiting[:count], self.waiting[count:]
+        try:
+            results = self.archive.append_staged(staged)
+        except DataError as problem:
+            for path in paths:
+                self.records[path] = failed(path, str(problem), self.records[path])
+            return
+        except Exception as error:  # the archive's own fault must not lose the records
+            for path in paths:
+                self.records[path] = unexpected(path, error, self.records[path])
+            return
+        for path, new, result in zip(paths, staged.granules, results, strict=True):
+            record = self.records[path]
+            status: Literal["imported", "unchanged"] = "imported" if result.added else "unchanged"
+            parts = [f"{result.added} soundings of {new.granule.instrument} added"]
+            parts += [f"{result.already_there} already there"] if result.already_there else []
+            parts += [record.message] if record.message else []
+            self.records[path] = replace(record, status=status, message=", ".join(parts))
+
+    def _lose(self, event: NotStaged) -> None:
+        """Soundings that could not be written; without an error they will be read once more."""
+        paths, self.waiting = self.waiting, []
+        for path in paths:
+            if isinstance(event.error, OSError):
+                self.records[path] = failed(path, self.archive.folder.no_write(event.error), self.records[path])
+            elif event.error is not None:
+                self.records[path] = unexpected(path, event.error, self.records[path])
+            else:
+                del self.records[path]
+
+    def _one(self, path: Path, digest: str) -> None:
+        from data.importing.preparing import stage_all, with_remark
         from data.readers import read
-        from data.soundings.granule import file_digest
         from data.soundings.table import to_table
 
-        digest = file_digest(path)
         if self._known(path, digest):
             return
         product = read(path)
         self.records[path] = record = record_of(product, path)
         if product.kind == "soundings":
-            table = to_table(product)
-            if table.unusable:
-                record = replace(
-                    record, message=f"{table.unusable} without time, position or a number of their own left out"
-                )
-            self.batch.append((record, table))
+            table = to_table(product, digest)
+            self.records[path] = with_remark(record, table)
+            others, self.waiting = self.waiting, [path]
+            self._take_all(stage_all([table], self.place))
+            self.waiting = others
         elif product.kind == "grid":
             levels, flat = _by_levels(product)
             if levels is not None:
@@ -167,34 +242,6 @@ class _Import:
                 self.records[path] = ImportRecord(str(path), *facts, start, end, "unchanged", "imported before")
                 return True
         return False
-
-    def _batch_is_full(self) -> bool:
-        return len(self.batch) >= _BATCH_GRANULES or sum(table.table.nbytes for _, table in self.batch) >= _BATCH_BYTES
-
-    def _hand_over(self, writer: ThreadPoolExecutor, writing: Future[None] | None) -> Future[None] | None:
-        """Let the other thread write the batch once it has written the one before; so at most two are in memory."""
-        if writing is not None:
-            writing.result()
-        batch, self.batch = self.batch, []
-        return writer.submit(self._write, batch) if batch else None
-
-    def _write(self, batch: list[tuple[ImportRecord, SoundingTable]]) -> None:
-        try:
-            results = self.archive.append_all([table for _, table in batch])
-        except DataError as problem:
-            for record, _ in batch:
-                self.records[Path(record.path)] = failed(Path(record.path), str(problem), record)
-            return
-        except Exception as error:  # the archive's own fault must not lose the records
-            for record, _ in batch:
-                self.records[Path(record.path)] = unexpected(Path(record.path), error, record)
-            return
-        for (record, table), result in zip(batch, results, strict=True):
-            status: Literal["imported", "unchanged"] = "imported" if result.added else "unchanged"
-            parts = [f"{result.added} soundings of {table.granule.instrument} added"]
-            parts += [f"{result.already_there} already there"] if result.already_there else []
-            parts += [record.message] if record.message else []
-            self.records[Path(record.path)] = replace(record, status=status, message=", ".join(parts))
 
     def _settle(self, path: Path, outcome: ImportRecord | Exception) -> None:
         if isinstance(outcome, ImportRecord):

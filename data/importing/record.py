@@ -55,6 +55,11 @@ def failed(path: Path, message: str, known: ImportRecord | None = None) -> Impor
 def unexpected(path: Path, error: Exception, known: ImportRecord | None) -> ImportRecord:
     """The record of a file at which the program itself failed; the traceback goes to the log."""
     _log.error("%s could not be imported", path, exc_info=error)
+    return unforeseen(path, error, known)
+
+
+def unforeseen(path: Path, error: Exception, known: ImportRecord | None) -> ImportRecord:
+    """The same where somebody else writes the log."""
     first = (str(error).splitlines() or [""])[0][:150]
     found = f"an unforeseen {type(error).__name__}{': ' + first if first else ''}"
     problem = FileProblem(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _SMALL_FILES = 4
-"""So many files that are not full are joined; each sounding is rewritten once or twice on its way into a full one."""
+"""So many files that are not half full are joined; each sounding is rewritten once or twice on its way into a full one."""
 
 
 class Merge:
@@ -190,10 +190,8 @@ class Merge:
         for partition in sorted({files[name].partition for name in affected} | set(arriving)):
             self._write_partition(partition, arriving.pop(partition, []), affected, files)
         for staged in self._staged:
-            if (
-                len(self._small(staged.file.partition, files)) + 1 >= _SMALL_FILES
-                and staged.file.rows < making.FILE_ROWS
-            ):
+            small = len(self._small(staged.file.partition, files)) + 1
+            if small >= _SMALL_FILES and staged.file.rows < making.FILE_ROWS // 2:
                 self._write_partition(staged.file.partition, [staged.rows()], set(), files)
             else:
                 self.change.take(staged.file.name, staged.path)
@@ -202,8 +200,8 @@ class Merge:
 
     @staticmethod
     def _small(partition: Partition, files: dict[str, DataFile]) -> list[DataFile]:
-        """Files of a partition that are not full."""
-        return [file for file in files.values() if file.partition == partition and file.rows < making.FILE_ROWS]
+        """Files of a partition that are not half full."""
+        return [file for file in files.values() if file.partition == partition and file.rows < making.FILE_ROWS // 2]
 
     def _write_partition(
         self, partition: Partition, tables: list[pa.Table], affected: set[str], files: dict[str, DataFile]

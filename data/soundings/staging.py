@@ -92,7 +92,7 @@ def stage(tables: Sequence[SoundingTable], place: Path) -> Iterator[Staged]:
     for chosen in _apart(tables):
         granules = {new.granule.key: new.granule for new in chosen}
         columns = {new.granule.schema: describe_columns(new.table.schema) for new in chosen}
-        emptied = tuple(replace(new, table=new.table.slice(0, 0)) for new in chosen)
+        emptied = tuple(replace(new, table=new.table.schema.empty_table()) for new in chosen)
         files = []
         for partition, rows in sorted(by_partition(chosen).items()):
             for file, piece in in_files(partition, rows):
