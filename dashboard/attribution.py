@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from data.catalog import entry
 from data.cube import Cube
@@ -20,7 +22,11 @@ class Attribution:
 
 def attribution(cube: Cube) -> Attribution:
     """Source, citation and licence of a cube."""
-    attrs = cube.attrs
+    return attribution_of(cube.attrs)
+
+
+def attribution_of(attrs: Mapping[str, Any]) -> Attribution:
+    """Source, citation and licence of whatever has these attributes."""
     source, citation = str(attrs.get("source", "") or ""), str(attrs.get("citation", "") or "")
     licence = str(attrs.get("licence", "") or attrs.get("license", "") or "")
     name = str(attrs.get("catalog", "") or ("demo" if attrs.get("simulated") else ""))

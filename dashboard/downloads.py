@@ -72,6 +72,10 @@ def produce(kind: str, query: str, library: Library) -> Download:
 
         body, name = emissions_csv(library.root, query)
         return Download(body, name, "text/csv")
+    if kind.startswith("atmosphere."):
+        from dashboard.atmosphere_download import atmosphere_file
+
+        return Download(*atmosphere_file(kind, query, library.root))
     if kind not in KINDS:
         raise DownloadProblem(f"There is no download '{unquote(kind)[:40]}'; there are {', '.join(KINDS)}.")
     page = OnScreen(library, query)

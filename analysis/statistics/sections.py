@@ -271,7 +271,7 @@ def time_section(
     axis: VerticalAxis,
     selection: Selection,
     *,
-    steps: Sequence[int] | None = None,
+    steps: Sequence[int] | np.ndarray | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> TimeSection:
     """Height by time at a place, or the mean over a region.
@@ -298,7 +298,7 @@ def stability(
     component: str,
     axis: VerticalAxis,
     *,
-    steps: Sequence[int] | None = None,
+    steps: Sequence[int] | np.ndarray | None = None,
     within_months: bool = False,
     cancelled: Callable[[], bool] = lambda: False,
     progress: Progress = lambda done, total: None,

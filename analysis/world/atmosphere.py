@@ -78,7 +78,7 @@ def simulated_volume(first: np.datetime64, months: int, *, seed: int = 0) -> xr.
     ------
     ValueError : a month outside 2000-2035.
     """
-    stamps = np.datetime64(first, "M") + np.arange(months)
+    stamps = first.astype("datetime64[M]") + np.arange(months)
     numbers = [month_number(stamp) for stamp in stamps]
     ground = orography()
     pressure, middle = _pressure(ground)
@@ -128,7 +128,7 @@ def simulated_volume(first: np.datetime64, months: int, *, seed: int = 0) -> xr.
 def write_simulated_volume(folder: Path, first: np.datetime64, months: int, *, seed: int = 0) -> Path:
     """The same as a netCDF file; returns its path."""
     dataset = simulated_volume(first, months, seed=seed)
-    path = folder / f"simulated.molefrac_components_glb3x2_{np.datetime64(first, 'M')}.nc"
+    path = folder / f"simulated.molefrac_components_glb3x2_{first.astype('datetime64[M]')}.nc"
     dataset.to_netcdf(path, engine="h5netcdf", encoding={"time": {"units": "days since 2000-01-01", "dtype": "f8"}})
     return path
 
