@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dashboard.state import CubeChoice, is_monthly, time_label
+from dashboard.units import ShownCube
 from data.cube import Cube
 from data.errors import DataError
 from data.home import cubes_dir, sites_dir, soundings_dir
@@ -59,7 +60,7 @@ class Library:
             try:
                 cube = self._cubes.get(path.name)
                 if cube is None:
-                    cube = Cube.open(path)
+                    cube = ShownCube.open(path)
                 else:
                     cube.refresh()
             except DataError:
