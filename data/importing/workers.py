@@ -31,15 +31,6 @@ _WORKER_BYTES = 1.2e9
 _MOST = 16
 """Beyond this the process that commits is the slowest."""
 
-_ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
-    "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20),
-    "MALLOC_TRIM_THRESHOLD_": str(512 * 2**20),
-}
-"""glibc gives every large array back to the system and asks for it anew, a tenth of all the work; other systems do not
-know these names.
-"""
-
 
 def worker_count() -> int:
     """As many as there are processors, and memory for them."""
@@ -62,7 +53,7 @@ class _Worker:
             [sys.executable, "-m", "data.importing.workers"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, **_ENVIRONMENT, "PYTHONPATH": search},
+            env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": search},
         )
         self._send((seen, place))
 
