@@ -64,11 +64,9 @@ def _filled(schema: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
     properties = schema.get("properties", {})
     filled = {}
     for name, facts in properties.items():
-        if name in settings:
-            value = settings[name]
+        if name in settings or "default" in facts:
+            value = settings[name] if name in settings else copy.deepcopy(facts["default"])
             filled[name] = _filled(facts, value) if isinstance(value, dict) and "properties" in facts else value
-        elif "default" in facts:
-            filled[name] = copy.deepcopy(facts["default"])
     return filled | {name: value for name, value in settings.items() if name not in properties}
 
 
@@ -84,10 +82,18 @@ def _sentence(job: Job, problem: ValidationError) -> str:
         return (
             f"settings of {job.name}: expected {missing}{f' ({described})' if described else ''}, found none; add it."
         )
+    if rule == "additionalProperties" and isinstance(problem.schema, dict):
+        names = ", ".join(problem.schema.get("properties", {})) or "no names"
+        return (
+            f"settings of {job.name}: {place or 'all'}: expected {names}, found {_short(problem.instance)}; change it."
+        )
     expected = _EXPECTED.get(rule)
     if expected is None:
         return f"settings of {job.name}: {place or 'all'}: {problem.message[:200]}; change it."
-    unit = problem.schema.get("x-unit", "") if isinstance(problem.schema, dict) else ""
+    if rule == "pattern" and problem.schema.get("examples"):
+        expected, limit = "text like {}", problem.schema["examples"][0]
+    of_size = rule.lower().endswith(("maximum", "minimum"))
+    unit = problem.schema.get("x-unit", "") if of_size and isinstance(problem.schema, dict) else ""
     return (
         f"settings of {job.name}: {place or 'all'}: expected {_listed(expected, limit)}{f' {unit}' if unit else ''}, "
         f"found {_short(problem.instance)}; change it."
@@ -95,7 +101,6 @@ def _sentence(job: Job, problem: ValidationError) -> str:
 
 
 _EXPECTED = {
-    "additionalProperties": "only known names",
     "const": "{}",
     "enum": "one of {}",
     "exclusiveMaximum": "less than {}",

@@ -20,6 +20,9 @@ STATE, PROGRESS, SCORES, RESULTS, LOG, REQUEST = (
     "request",
 )
 INTERRUPTED = "The process that computed it ended without a word; resume it to go on from its last checkpoint."
+NO_ROOM = "The disk is so full that not even the state of this run could be written; free some space and resume it."
+FULL = "full"
+"""An empty file that says so."""
 _TAIL_BYTES = 200_000
 
 
@@ -79,7 +82,7 @@ class Run:
         elif interrupted:
             if (root / configuration.id).is_dir():  # it was completed while we looked
                 return cls.load(root, configuration)
-            state, error = "failed", INTERRUPTED
+            state, error = "failed", NO_ROOM if (folder / FULL).exists() else INTERRUPTED
         elif state == "done":
             state = "running"  # all is computed, the folder is about to get its name
         facts = {name: getattr(configuration, name) for name in Configuration.__dataclass_fields__}

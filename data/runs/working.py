@@ -15,6 +15,7 @@ from data.runs import owner as ownership
 from data.runs.files import (
     PART,
     explained,
+    no_room,
     read_json,
     remove,
     sync_folder,
@@ -25,7 +26,7 @@ from data.runs.files import (
 )
 from data.runs.owner import Owner
 from data.runs.record import CONFIGURATION, Configuration, NoSuchRun, Progress, Result, RunBusy, State
-from data.runs.run import LOG, PROGRESS, REQUEST, RESULTS, SCORES, STATE, Run, hidden
+from data.runs.run import FULL, LOG, PROGRESS, REQUEST, RESULTS, SCORES, STATE, Run, hidden
 
 _LOCK = ".lock"
 _LOCK_SECONDS = 60.0
@@ -73,14 +74,12 @@ class WorkingRun:
                 if not working.completed:
                     working._prepare()
             except OSError as error:
-                working.end("failed", unwritable(root, error))
+                working._end("failed", unwritable(root, error))
                 raise
         return working
 
     def _prepare(self) -> None:
-        for path in self.folder.rglob(f".*{PART}"):
-            remove(path)
-        for each in (self.results, self.scratch):
+        for each in (*self.folder.rglob(f".*{PART}"), self.results, self.scratch, self.folder / FULL):
             remove(each)
         for each in (self.results, self.checkpoint, self.scratch):
             each.mkdir(exist_ok=True)
@@ -138,17 +137,23 @@ class WorkingRun:
 
     def end(self, state: State, error: str = "") -> Run:
         """Stop short of the end: "paused", "failed" or "cancelled". The checkpoint stays, results begun do not."""
+        with locked(self.root):  # state and owner change together for whoever wants to take it up
+            self._end(state, error)
+        return Run.load(self.root, self.configuration)
+
+    def _end(self, state: State, error: str) -> None:
         remove(self.folder / _RESERVE)
         for each in (self.results, self.scratch):
             remove(each)
         kept = read_json(self.folder / STATE) | {"state": state, "ended": now(), "error": error}
         try:
             write_json(self.folder / STATE, kept)
-        except OSError:  # not even room for this: without a state it counts as broken off
+        except OSError as problem:  # not even room for this: without a state it counts as broken off
             remove(self.folder / STATE)
+            if no_room(problem):
+                (self.folder / FULL).touch()
         for name in (REQUEST, ownership.FILE):
             remove(self.folder / name)
-        return Run.load(self.root, self.configuration)
 
     def _placed(self, result: Result) -> dict[str, Any]:
         path = Path(os.path.abspath(self.results / result.path))
