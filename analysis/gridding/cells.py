@@ -35,8 +35,8 @@ def global_grid(resolution: float) -> Grid:
     ------
     AnalysisError : not a number, finer than 0.01 degree, or it does not divide 180.
     """
-    rows = 180.0 / resolution if math.isfinite(resolution) and resolution > 0 else math.nan
-    if not (resolution >= FINEST_DEGREES and abs(rows - round(rows)) <= _DIVIDES * rows):
+    rows = 180.0 / resolution if math.isfinite(resolution) and resolution >= FINEST_DEGREES else 0.5
+    if round(rows) < 1 or abs(rows - round(rows)) > _DIVIDES * rows:
         raise AnalysisError(
             f"expected a resolution that divides 180 degrees and is at least {FINEST_DEGREES:g} degrees (0.05, 0.1, 0.25, "
             f"0.5, 1, 2.5), found {resolution:g}; choose another."

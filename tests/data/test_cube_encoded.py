@@ -1,0 +1,63 @@
+"""Maps that were encoded elsewhere lie in a cube as if it had encoded them itself."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data.cube import Cube, Grid, Variable, encode_map
+from data.errors import StoreProblem
+
+GRID = Grid(west=-180, south=-90, dlon=0.5, dlat=0.5, nlon=720, nlat=360)
+VARIABLES = [Variable("xco2", "ppm", "mean", "float32"), Variable("packed", "ppm", "mean", "int16", 0.01, 400.0)]
+
+
+def sparse(seed: int) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    values = np.full(GRID.shape(), np.nan, dtype=np.float32)
+    values[random.integers(0, 360, 5000), random.integers(0, 720, 5000)] = random.uniform(390, 420, 5000)
+    return values
+
+
+def test_the_files_are_the_same(tmp_path: Path):
+    folders = []
+    for name, make in (("here", lambda values, variable: values), ("elsewhere", encoded)):
+        cube = Cube.create(tmp_path / name, name="x", title="x", grid=GRID, variables=VARIABLES)
+        for month in (1, 2, 3):
+            time = np.datetime64(f"2019-{month:02d}-15")
+            cube.write(time, {variable.name: make(sparse(month), variable) for variable in VARIABLES})
+        cube.seal()
+        folders.append(cube.path)
+    first, second = (
+        {path.relative_to(f): path.read_bytes() for path in Path(f).rglob("*") if path.is_file()} for f in folders
+    )
+    assert first == second
+    assert any("time" in path.parts for path in first)
+
+
+def encoded(values, variable):
+    return pickle.loads(pickle.dumps(encode_map(values, GRID, variable)))  # as it travels between processes
+
+
+def test_one_variable_after_the_other(tmp_path: Path):
+    cube = Cube.create(tmp_path / "cube", name="x", title="x", grid=GRID, variables=VARIABLES)
+    cube.write("2019-01-15", {"xco2": encode_map(sparse(1), GRID, VARIABLES[0])})
+    cube.write("2019-01-15", {"packed": sparse(2)})
+    np.testing.assert_array_equal(cube.read("xco2", 0).to_numpy(), sparse(1))
+    np.testing.assert_allclose(cube.read("packed", 0).to_numpy(), sparse(2), atol=0.0051)
+
+
+def test_maps_of_another_grid_or_packing_are_refused_and_nothing_is_written(tmp_path: Path):
+    cube = Cube.create(tmp_path / "cube", name="x", title="x", grid=GRID, variables=VARIABLES)
+    coarse = Grid(west=-180, south=-90, dlon=5, dlat=5, nlon=72, nlat=36)
+    with pytest.raises(StoreProblem, match="encode it for this cube"):
+        cube.write("2019-01-15", {"xco2": encode_map(np.ones((36, 72)), coarse, VARIABLES[0])})
+    with pytest.raises(StoreProblem, match="expected a map encoded for"):
+        cube.write("2019-01-15", {"xco2": encode_map(sparse(1), GRID, VARIABLES[1])})
+    with pytest.raises(StoreProblem, match="36 rows"):
+        encode_map(sparse(1), coarse, VARIABLES[0])
+    assert len(cube.times) == 0
+    assert not (Path(cube.path) / "maps").exists()
