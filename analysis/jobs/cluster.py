@@ -92,6 +92,11 @@ def _existing(address: str) -> Iterator[Client]:
             f"scheduler {address}: expected a Dask scheduler that answers, found {_first_line(error)}; "
             "start it, or correct the address and the TLS files."
         ) from error
+    except TypeError as error:  # what Dask says of a tls:// address without certificate
+        raise ClusterProblem(
+            f"scheduler {address}: expected TLS files for an encrypted address, found none; name them in "
+            f"{', '.join(_TLS.values())} or in Dask's configuration."
+        ) from error
     try:
         yield client
     finally:
