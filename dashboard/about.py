@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import panel_material_ui as pmui
@@ -32,6 +33,7 @@ def describe(cube: Cube) -> str:
     citation = attribution(cube).citation
     if citation:
         lines.append(f"Cite: {citation}")
+    lines.append(f"[Licence, files, how to cite](./data?item=cube%3A{quote(cube.name)})")
     return "  \n".join(line for line in lines if line)
 
 
