@@ -115,7 +115,14 @@ def air_mass(grid: Grid, levels: Levels, surface_pressure_pa: np.ndarray) -> np.
         raise TransportError(f"Surface pressure has shape {pressure.shape}, but the grid has {grid.shape} (lat, lon).")
     if not ((pressure >= 40_000) & (pressure <= 110_000)).all():
         raise TransportError(
-            f"Surface pressure must lie within 40000..110000 Pa, found {np.nanmin(pressure):g} to "
-            f"{np.nanmax(pressure):g}{' and NaN' if np.isnan(pressure).any() else ''}; check its unit."
+            f"Surface pressure must lie within 40000..110000 Pa, found {span(pressure)}; check its unit."
         )
     return levels.layer_mass(pressure) * grid.area
+
+
+def span(values: np.ndarray) -> str:
+    """What values there are, for a sentence: "3 to 7 and NaN"."""
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return "nothing but NaN" if values.size else "nothing"
+    return f"{known.min():g} to {known.max():g}{' and NaN' if known.size < values.size else ''}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.grids import Grid, Levels
+from analysis.grids import GRAVITY, Grid, Levels
 from analysis.transport import reconstruction
 from analysis.transport.errors import TransportError
 from analysis.transport.fluxes import MassFluxes
@@ -16,6 +16,10 @@ from analysis.transport.team import Team
 
 LEAST_LEFT = 0.15
 """After no sweep may a cell hold less than this part of its air: below it split sweeps drain cells next to the poles."""
+
+LONGEST_STEP_S = 3600.0
+"""Mixing and emissions follow the hours of the day, and splitting errors grow with the step; the air would often allow
+several hours."""
 
 MOST_STEPS = 1000
 """More steps in one interval than this are refused: the fluxes are in a wrong unit."""
@@ -97,9 +101,12 @@ class Transport:
         self.grid, self.levels, self.scheme = grid, levels, scheme
         self.team = team or Team()
         self._monotone = scheme == reconstruction.PPM_MONOTONE
-        self._x = reconstruction.longitude_table(grid, scheme)
-        self._y = reconstruction.latitude_table(grid, scheme)
-        self._z = None if levels is None else reconstruction.level_table(levels, scheme)
+        self._tables = {
+            "x": reconstruction.longitude_table(grid, scheme),
+            "y": reconstruction.latitude_table(grid, scheme),
+        }
+        if levels is not None:
+            self._tables["z"] = reconstruction.level_table(levels, scheme)
         self._bins = SHARED_TABLE
 
     @property
@@ -108,7 +115,14 @@ class Transport:
         return (self.levels.count if self.levels else 1, *self.grid.shape)
 
     def step(
-        self, state: State, fluxes: MassFluxes, seconds: float, processes: Sequence[Process] = (), *, steps: int = 0
+        self,
+        state: State,
+        fluxes: MassFluxes,
+        seconds: float,
+        processes: Sequence[Process] = (),
+        *,
+        steps: int = 0,
+        longest: float = LONGEST_STEP_S,
     ) -> int:
         """Carry the state on for `seconds` in which the fluxes are constant.
 
@@ -116,7 +130,8 @@ class Transport:
         ----------
         state : changed in place.
         processes : mixing and sources, called in turn in the middle of each step.
-        steps : number of equal steps; 0 takes as few as the air mass allows (`steps_needed`).
+        steps : number of equal steps; 0 takes as few as the air mass allows (`steps_needed`) and `longest` asks for.
+        longest : s.
 
         Returns
         -------
@@ -137,11 +152,11 @@ class Transport:
                 f"Steps of {seconds / steps:g} s are too long for these winds: a cell would lose its air; at most "
                 f"{seconds / needed:g} s are possible."
             )
-        steps = steps or needed
+        steps = steps or max(needed, int(np.ceil(seconds / longest - 1e-9)))
         half = seconds / steps / 2
         if self.levels is not None:
             surface = state.air_mass.sum(axis=0) / self.grid.area
-            self._bins = reconstruction.surface_bin(surface * 9.80665 + self.levels.a_pa[-1]).ravel()
+            self._bins = reconstruction.surface_bin(surface * GRAVITY + self.levels.a_pa[-1]).ravel()
         for _ in range(steps):
             for direction in "xyz":
                 self.sweep(direction, state, fluxes, half)
@@ -153,10 +168,10 @@ class Transport:
 
     def sweep(self, direction: str, state: State, fluxes: MassFluxes, seconds: float) -> None:
         """Advect along one direction ("x", "y" or "z") alone."""
-        if direction == "z" and self._z is None:
+        if direction not in self._tables:
             return
         lines = {"x": Lines.x, "y": Lines.y, "z": Lines.z}[direction](self.shape)
-        table = {"x": self._x, "y": self._y, "z": self._z}[direction]
+        table = self._tables[direction]
         bins = self._bins if direction == "z" else SHARED_TABLE
         flux = getattr(fluxes, direction)
         sweep(self.team, lines, state.tracer_mass, state.air_mass, flux, seconds, table, bins, monotone=self._monotone)

@@ -147,7 +147,7 @@ def linear_lines(
             if face + AHEAD < length:
                 p = (base + (face + AHEAD) * stride) * tracers
                 for number in range(p, p + width * tracers, line_size):
-                    prefetch(rm, number)
+                    prefetch(rm, number)  # type: ignore[call-arg]
             for b in range(width):
                 at = b * padded + HALO
                 f = air[np.uint64(at + face)]

@@ -7,6 +7,7 @@ does not survive a fork, and `tbb` is not everywhere.
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -42,7 +43,7 @@ class Team:
             return
         pieces = min(count, self.threads * PIECES_PER_THREAD)
         bounds = [count * piece // pieces for piece in range(pieces + 1)]
-        waiting = [self._pool.submit(work, *pair) for pair in zip(bounds[:-1], bounds[1:], strict=True)]
+        waiting = [self._pool.submit(work, *pair) for pair in itertools.pairwise(bounds)]
         for future in waiting:
             future.result()
 
