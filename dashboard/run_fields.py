@@ -26,7 +26,8 @@ class Field:
     Attributes
     ----------
     name : key in the settings.
-    kind : 'number', 'integer', 'text', 'boolean', 'choice', 'choices', 'date', 'box', 'list' (plain values with commas) or 'yaml'.
+    kind : 'number', 'integer', 'text', 'boolean', 'choice', 'choices', 'date', 'box', 'list' (plain values with commas),
+        'points' (longitude, latitude; ...) or 'yaml'.
     title, description, unit : what people read; ``unit`` may be ''.
     schema : the part of the job's schema that its value must fulfil.
     required : whether the job refuses to run without it.
@@ -133,6 +134,8 @@ def _kind(schema: Mapping[str, Any], items: Mapping[str, Any], choices: Sequence
             return "box"
         if choices:
             return "choices"
+        if items.get("type") == "array" and items.get("minItems") == items.get("maxItems") == 2:
+            return "points"
         return "list" if items.get("type") in ("string", "number", "integer") else "yaml"
     if choices:
         return "choice"

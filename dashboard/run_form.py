@@ -39,6 +39,12 @@ def typed(field: Field, value: Any) -> Any:
         return [plain_text(part) for part in value] if isinstance(value, list | tuple) and len(value) == 4 else [""] * 4
     if field.kind == "list":
         return ", ".join(plain_text(part) for part in value) if isinstance(value, list | tuple) else plain_text(value)
+    if field.kind == "points":
+        pairs = value if isinstance(value, list | tuple) else []
+        return "; ".join(
+            ", ".join(plain_text(part) for part in pair) if isinstance(pair, list | tuple) else plain_text(pair)
+            for pair in pairs
+        )
     if field.kind == "yaml":
         return "" if value is None else yaml.safe_dump(value, sort_keys=False, default_flow_style=True).strip()
     return plain_text(value)
@@ -124,6 +130,8 @@ def _value(field: Field, given: Any) -> Any:
         return _one_of(field, text) if closed_choices(field.schema) else text
     if field.kind == "list":
         return _list(field, text)
+    if field.kind == "points":
+        return _points(text)
     if field.kind == "yaml":
         return _yaml(text)
     return text
@@ -186,6 +194,28 @@ def _list(field: Field, text: str) -> list[Any]:
     kind = field.schema.get("items", {}).get("type")
     read_one: Any = {"number": number, "integer": whole}.get(str(kind), str)
     return [read_one(part.strip()) for part in text.replace("\n", ",").split(",") if part.strip()]
+
+
+def _points(text: str) -> list[list[float]]:
+    points: list[list[float]] = []
+    if text.startswith("["):
+        listed = _yaml(text)
+        if not isinstance(listed, list) or not all(isinstance(pair, list) for pair in listed):
+            raise ValueError("These are no corners; write longitude, latitude; longitude, latitude; and so on.")
+        text = ";".join(" ".join(plain_text(part) for part in pair) for pair in listed)
+    for pair in text.removeprefix("poly:").replace("\n", ";").split(";"):
+        if not pair.strip():
+            continue
+        parts = pair.replace(",", " ").split()
+        if len(parts) != 2:
+            raise ValueError(f"'{pair.strip()[:40]}' is not a longitude and a latitude, such as 116.4, 39.9.")
+        lon, lat = (number(part) for part in parts)
+        if not (-360 <= lon <= 360 and -90 <= lat <= 90):
+            raise ValueError(
+                f"'{pair.strip()[:40]}' is no place: longitudes lie between -360 and 360, latitudes between -90 and 90."
+            )
+        points.append([lon, lat])
+    return points
 
 
 def _box(given: Any) -> list[float] | None:

@@ -102,7 +102,7 @@ def iso_text(value: Any) -> str:
 def number_text(value: float) -> str:
     """A score: six digits that matter, no needless zeros."""
     if not math.isfinite(value):
-        return "not a number" if math.isnan(value) else "infinite"
+        return "no value" if math.isnan(value) else "infinite"
     if float(value).is_integer() and abs(value) < 1e15:
         return f"{value:,.0f}".replace(",", "\u2009")
     return f"{value:.6g}"

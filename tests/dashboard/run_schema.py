@@ -42,6 +42,12 @@ SCHEMA: dict[str, Any] = {
         },
         "region": {"anyOf": [{"type": "string"}, {"type": "null"}], "title": "Region", "x-choices-from": "regions"},
         "levels": {"type": "array", "title": "Levels", "items": {"type": "number"}},
+        "outline": {
+            "type": "array",
+            "title": "Outline",
+            "items": {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2},
+            "minItems": 3,
+        },
         "extra": {"type": "object", "title": "Extra"},
         "sort": {"oneOf": [{"const": 1, "title": "Up"}, {"const": 2, "title": "Down"}], "title": "Order", "default": 1},
     },

@@ -35,6 +35,7 @@ def test_every_kind_of_property_has_its_field(fields: dict[str, Field]) -> None:
         "box": "box",
         "region": "text",
         "levels": "list",
+        "outline": "points",
         "extra": "yaml",
         "sort": "choice",
     }
@@ -92,6 +93,13 @@ def test_the_untouched_form_gives_the_defaults(fields: dict[str, Field]) -> None
         ("box", 7, "A box is four numbers: west, south, east, north."),
         ("good_only", "perhaps", "'perhaps' is neither true nor false."),
         ("levels", "1, two", "'two' is not a number."),
+        ("outline", "1,2; 3", "'3' is not a longitude and a latitude, such as 116.4, 39.9."),
+        (
+            "outline",
+            "1,2; 3,4; 5,99",
+            "'5,99' is no place: longitudes lie between -360 and 360, latitudes between -90 and 90.",
+        ),
+        ("outline", "1,2; 3,4", "At least 3 values are needed."),
         ("extra", "{a: [", "This is not YAML; write it as in a configuration file."),
         ("extra", "just words", "'just words' is not a set of named values."),
         ("extra", "!!python/object/apply:os.system [ls]", "This is not YAML; write it as in a configuration file."),
@@ -163,6 +171,7 @@ def test_nothing_that_a_page_sends_does_more_than_fail(values: dict[str, Any]) -
             "modes": st.lists(st.sampled_from(["nadir", "glint", "target"]), min_size=1, unique=True),
             "start": st.dates().map(lambda day: day.isoformat()),
             "box": st.tuples(st.floats(-180, 0), st.floats(-90, 0), st.floats(1, 180), st.floats(1, 90)).map(list),
+            "outline": st.lists(st.tuples(st.floats(-180, 180), st.floats(-90, 90)).map(list), min_size=3, max_size=5),
             "levels": st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=5),
             "sort": st.sampled_from([1, 2]),
         }

@@ -47,7 +47,7 @@ def test_counts_and_scores() -> None:
     assert count_text(12_300) == "12\u2009300"
     assert count_text(3.5e9) == "3.5 billion"
     assert number_text(0.1 + 0.2) == "0.3"
-    assert number_text(float("nan")) == "not a number"
+    assert number_text(float("nan")) == "no value"
     assert number_text(10_000_000.0) == "10\u2009000\u2009000"
 
 

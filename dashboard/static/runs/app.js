@@ -53,7 +53,7 @@ export function render({model, el}) {
       shown = mark
       if (!first) {
         (node?.querySelector("[data-focus]") ?? list.node.querySelector("a[data-key]"))?.focus({preventScroll: true})
-        if (node) window.scrollTo({top: 0})
+        if (node) requestAnimationFrame(() => window.scrollTo({top: 0}))
       }
     }
     showLog()

@@ -14,13 +14,14 @@ class RunComparison {
   }
 
   draw(spec, onlyDifferences) {
+    const alike = spec.runs[0].title === spec.runs[1].title, called = run => alike ? `${run.title}, ${when(run.started || run.created)}` : run.title
     const column = run => make("a", {href: `?run=${encodeURIComponent(run.id)}`, "data-key": run.id, onclick: event => { event.preventDefault(); this.say({kind: "open", id: run.id}) }}, run.title)
     const part = (title, rows) => {
       const shown = onlyDifferences ? rows.filter(row => row.different) : rows
       if (!rows.length) return null
       return [make("h3", {}, `${title} `, make("small", {}, rows.some(row => row.different) ? `${rows.filter(row => row.different).length} of ${rows.length} differ` : "all the same")),
         shown.length ? make("div", {class: "scroll", tabindex: 0, role: "region", "aria-label": title}, make("table", {"aria-label": title},
-          make("thead", {}, make("tr", {}, make("th", {scope: "col"}, ""), spec.runs.map(run => make("th", {scope: "col"}, run.title)), make("th", {scope: "col"}, "Difference"))),
+          make("thead", {}, make("tr", {}, make("th", {scope: "col"}, ""), spec.runs.map(run => make("th", {scope: "col"}, called(run))), make("th", {scope: "col"}, "Difference"))),
           make("tbody", {}, shown.map(row => make("tr", row.different ? {class: "different"} : {}, make("th", {scope: "row"}, row.different ? make("span", {class: "mark", title: "differs", "aria-label": "differs"}, "≠ ") : "", row.title),
             row.values.map(value => make("td", {}, value)), make("td", {}, row.difference)))))) : make("p", {class: "note"}, "No difference.")]
     }

@@ -17,6 +17,7 @@ class RunForm {
     this.spec = spec
     this.touched = new Set()
     this.everything = Boolean(spec.check)
+    this.busy = false
     this.controls = new Map()
     this.edit.cancel()
     const kinds = make("div", {class: "kinds", role: "radiogroup", "aria-label": "Kind of run"}, spec.kinds.map(kind => make("label", {class: "kind"},
@@ -77,8 +78,8 @@ class RunForm {
         make("label", {}, edge, make("input", {type: "text", inputmode: "decimal", value: value[i], "aria-label": `${edge} edge`, oninput: touch})))
       control = make("div", {class: "edges"}, edges)
       read = () => edges.map(edge => edge.lastChild.value)
-    } else if (field.kind === "yaml") {
-      control = make("textarea", {id, rows: 3, spellcheck: false, value, oninput: touch})
+    } else if (field.kind === "yaml" || field.kind === "points") {
+      control = make("textarea", {id, rows: field.kind === "yaml" ? 3 : 2, spellcheck: false, value, oninput: touch, placeholder: field.kind === "points" ? "longitude, latitude; longitude, latitude; …" : false})
       read = () => control.value
     } else {
       const numeric = field.kind === "number" || field.kind === "integer"

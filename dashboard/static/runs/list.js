@@ -69,7 +69,8 @@ class RunList {
   }
 
   compare() {
-    if (this.picked.length === 2) this.say({kind: "compare", ids: [...this.picked].reverse()})
+    const older = this.rows.map(row => row.id).filter(id => this.picked.includes(id)).reverse()    // left, as one reads
+    if (older.length === 2) this.say({kind: "compare", ids: older})
   }
 
   pick(id, on) {
