@@ -53,8 +53,8 @@ class _View:
         origin = attribution_of(volume.attrs)
         shown = {"component": state.component, "time": state.time, "axis": state.axis, "along": state.along, **settings}
         return Provenance(
-            title=f"{title}: {volume.title}",
-            dataset=f"{volume.title} {volume.attrs.get('version', '')}".strip(),
+            title=title,
+            dataset=volume.title,
             source=origin.source,
             citation=origin.citation,
             licence=origin.licence,
@@ -252,12 +252,12 @@ def _section_png(view: _View) -> bytes:
     axis, found = axis_of(state), moment(volume, state)
     limits, _ = value_limits(volume, state)
     settings: dict[str, object] = {"limits": list(limits)}
+    stable: Stability | None = None
     try:
         stable = stability_of(volume, state)
-    except AnalysisError:
-        stable = None
-    else:
         settings |= _limits(stable, state)
+    except AnalysisError as error:
+        settings["stability"] = str(error)
     low, high = axis_edges(axis)
     colours = palette(state.palette)
     left, right, above, below = 78, 40, 70, 150
@@ -289,7 +289,8 @@ def _section_png(view: _View) -> bytes:
             )
             if np.isfinite(margin).any():
                 shown = np.ma.masked_invalid(margin)
-                axes.contourf(stable.lat, axis.coordinate, shown, [0.0, 2.0], colors="none", hatches=["//"])
+                hatched = axes.contourf(stable.lat, axis.coordinate, shown, [0.0, 2.0], colors="none", hatches=["/"])
+                hatched.set(edgecolor=HIGHLIGHT, linewidth=0.0)
                 axes.contour(stable.lat, axis.coordinate, shown, [0.0], colors=[HIGHLIGHT], linewidths=2)
         _ticks(axes, axis.kind, low, high)
         axes.set_ylabel("Height (km)" if axis.kind == "km" else "Pressure (hPa)", color=INK, fontsize=9)

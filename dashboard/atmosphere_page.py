@@ -77,17 +77,35 @@ _BAR = """
 """
 _GRID = """
 .scroll-button { display: none; }
-:host { display: grid; grid-template-columns: repeat(24, 1fr); grid-template-rows: minmax(0, 1.18fr) minmax(0, 1fr); gap: 8px; width: 100%;
-  height: calc(100vh - 152px); min-height: 560px; }
-:host > * { grid-column: span 5; min-width: 0; min-height: 0; height: 100%; overflow: hidden; border-radius: 8px; }
-:host > .section { grid-column: span 11; }
-:host > .map, :host > .zone { grid-column: span 8; }
-:host > .history { grid-column: span 6; }
+:host { display: grid; grid-template-columns: minmax(0, 2fr) minmax(340px, 1fr); gap: 8px; width: 100%;
+  height: calc(100vh - 142px); min-height: 600px; flex: none; }
+:host > * { min-width: 0; min-height: 0; height: 100%; }
 @media (max-width: 900px) {
   :host { display: flex; flex-direction: column; height: auto; }
-  :host > * { height: 300px; flex: none; }
-  :host > .zone { height: auto; }
+  :host > * { height: auto; flex: none; }
 }
+"""
+_SECTIONS = """
+.scroll-button { display: none; }
+:host { display: grid; grid-template-columns: repeat(16, minmax(0, 1fr));
+  grid-template-rows: minmax(0, 1.2fr) minmax(0, 1fr); gap: 8px; height: 100%; width: 100%; }
+:host > * { grid-column: span 5; min-width: 0; min-height: 0; height: 100%; }
+:host > .section { grid-column: span 11; }
+:host > .history { grid-column: span 6; }
+@media (max-width: 900px) { :host { display: flex; flex-direction: column; } :host > * { height: 290px; flex: none; } }
+"""
+_ASIDE = """
+.scroll-button { display: none; }
+:host { display: flex; flex-direction: column; gap: 8px; height: 100%; width: 100%; }
+:host > .map { flex: none; height: auto; aspect-ratio: 1.6; max-height: 42%; }
+:host > .zone { flex: 1; min-height: 0; border-radius: 8px; }
+@media (max-width: 900px) { :host > .map { max-height: none; } :host > .zone { flex: none; height: auto; } }
+"""
+_CARD = """
+.scroll-button { display: none; }
+:host { background: var(--mui-palette-background-paper, #fff); border-radius: 8px; padding: 4px; box-sizing: border-box;
+  overflow: hidden; }
+:host > * { height: 100%; }
 """
 
 
@@ -132,12 +150,19 @@ class AtmospherePage:
 
     def main(self) -> list[Any]:
         """What stands in the middle of the page."""
-        figures = [
-            pn.Column(pn.pane.Bokeh(fig, sizing_mode="stretch_both", margin=0), css_classes=[name], margin=0)
+        cards = {
+            name: pn.Column(
+                pn.pane.Bokeh(fig, sizing_mode="stretch_both", margin=0),
+                css_classes=[name],
+                stylesheets=[_CARD],
+                margin=0,
+            )
             for name, fig in self.views.figures.items()
-        ]
+        }
+        aside = pn.Column(cards.pop("map"), self.table, stylesheets=[_ASIDE], margin=0)
+        sections = pn.Column(*cards.values(), stylesheets=[_SECTIONS], margin=0)
         self.bar = pn.Column(self.summary, self.controls.player, stylesheets=[_BAR], margin=0, visible=False)
-        self.grid = pn.Column(*figures, self.table, stylesheets=[_GRID], margin=0, visible=False)
+        self.grid = pn.Column(sections, aside, stylesheets=[_GRID], margin=0, visible=False)
         return [pn.Column(self.notice, self.empty, self.bar, self.grid, self.address, stylesheets=[_BODY], margin=0)]
 
     def poll(self) -> None:

@@ -214,6 +214,7 @@ def zone_shape(found: Stability, state: AtmosphereState) -> ZoneShape:
         )
         points, offsets = generator.filled(0.0, 2.0)[:2]
         for ring, ends in zip(points, offsets, strict=True):
+            assert ring is not None and ends is not None  # None only for parts that are asked for one by one
             rings = [ring[start:end] for start, end in pairwise(ends)]
             xs.append([[part[:, 0].tolist() for part in rings]])
             ys.append([[part[:, 1].tolist() for part in rings]])

@@ -66,7 +66,7 @@ class AtmosphereViews:
         self.region = ColumnDataSource({"xs": [], "ys": []})
         self.height = Range1d(start=0.0, end=30.0)
         self.latitude = Range1d(start=-90.0, end=90.0)
-        self.ticks, self.latitudes, self.longitudes = (FixedTicker(ticks=[]) for _ in range(3))
+        self.ticks, self.latitudes, self.few_latitudes, self.longitudes = (FixedTicker(ticks=[]) for _ in range(4))
         self._hover_kind = CustomJSHover(args={"hpa": [0]}, code=_PLACE)
         self._bars: list[ColorBar] = []
         self.at_latitude = Span(
@@ -117,6 +117,7 @@ class AtmosphereViews:
         self.map.y_range.update(start=grid.south, end=grid.south + grid.nlat * grid.dlat)
         self.latitude.update(start=grid.south, end=grid.south + grid.nlat * grid.dlat)
         self.latitudes.ticks = _degrees(grid.south, grid.nlat * grid.dlat)
+        self.few_latitudes.ticks = self.latitudes.ticks[1::2] if len(self.latitudes.ticks) > 4 else self.latitudes.ticks
         self.longitudes.ticks = _degrees(grid.west, grid.nlon * grid.dlon)
         if not self.outline.data["x"]:
             line = np.frombuffer(outline("coastlines", "110m"), dtype=np.float32).reshape(-1, 2).astype(float)
@@ -139,6 +140,8 @@ class AtmosphereViews:
             profile.level_km if axis.kind == "km" else -np.log(np.where(profile.level_hpa > 0, profile.level_hpa, 1))
         )
         self.profile_levels.data = {"x": profile.level_values.astype(float), "y": levels}
+        band = "± std of columns" if profile.count > 1 else "all times"
+        self.profile.xaxis.axis_label = f"ppm; band: {band}"
         if profile.count > 1:
             self.show_band(profile.mean - profile.spread, profile.mean + profile.spread)
         self.column.location = profile.column_ppm if np.isfinite(profile.column_ppm) else 0.0
@@ -186,7 +189,7 @@ class AtmosphereViews:
             "dh": [high - low],
         }
         self.history.x_range.update(start=picture.start_ms, end=picture.end_ms)
-        self.history.title.text = f"Height and time: {found.place}"
+        self.history.title.text = f"Over time: {found.place}"
 
     def show_time(self, time: np.datetime64) -> None:
         """The cursor of the history."""
@@ -226,8 +229,8 @@ class AtmosphereViews:
         """Colours of gradient and variation: from none to three times the zone's limit."""
         for name, limit in (("gradient", gradient), ("variation", variation)):
             self.mappers[name].update(low=0.0, high=3.0 * limit, palette=palette("YlOrBr"))
-        self.gradient.title.text = f"|dC/dz|, ppm/km (limit {gradient:g})"
-        self.variation.title.text = f"Variation, ppm (limit {variation:g})"
+        self.gradient.title.text = f"|dC/dz|, ppm/km (≤ {gradient:g})"
+        self.variation.title.text = f"Variation, ppm (≤ {variation:g})"
 
     def set_dark(self, dark: bool) -> None:
         """Colours that suit the page's theme."""
@@ -293,7 +296,7 @@ class AtmosphereViews:
     def _section(self, title: str, name: str) -> Any:
         fig = self._frame(title, x_range=self.latitude, y_range=self.height)
         fig.xaxis.formatter = CustomJSTickFormatter(code=_LATITUDE)
-        fig.xaxis.ticker = self.latitudes
+        fig.xaxis.ticker = self.latitudes if name == "section" else self.few_latitudes
         fig.grid.visible = False
         self._on_height(fig)
         drawn = self._image(fig, name)
