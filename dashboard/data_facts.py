@@ -20,7 +20,7 @@ from data.catalog import Entry, load
 from data.citing import citation, paragraph
 from data.density import Density, density
 from data.fetching.accounts import missing_account, needs_account
-from data.holdings import KIND_WORDS, Holding, Listing, holdings, size_words, to_json
+from data.holdings import KIND_WORDS, Holding, Listing, Sizes, holdings, size_words, to_json
 from data.home import cubes_dir, downloads_dir, sites_dir, soundings_dir, tables_dir, volumes_dir
 from data.removing import consequence
 
@@ -104,6 +104,7 @@ class Facts:
         self._lock = threading.Lock()
         self._mark: object = None
         self.listing = Listing(())
+        self._sizes: Sizes = {}
         self.holdings_json = json.dumps({"loaded": False, "items": []})
         self._coverage: tuple[int, str] | None = None
         self._density: Density | None = None
@@ -114,7 +115,7 @@ class Facts:
         with self._lock:
             mark = self._current_mark()
             if mark != self._mark:
-                self.listing = holdings(self.root)
+                self.listing = holdings(self.root, sizes=self._sizes)
                 self.holdings_json = self._to_json(self.listing)
                 self._mark = mark
             return self.holdings_json

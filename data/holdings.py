@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -125,11 +126,21 @@ class Listing:
         raise StoreProblem(f"There is no {wanted[:80]!r} in the data folder; {hint}")
 
 
-def holdings(home: Path) -> Listing:
-    """What is in a data folder, by kind and name; stores that cannot be read are named in `problems`."""
+Sizes = dict[tuple[str, int, int], int]
+"""(folder of a cube, date and size of its manifest) -> bytes."""
+
+
+def holdings(home: Path, *, sizes: Sizes | None = None) -> Listing:
+    """What is in a data folder, by kind and name; stores that cannot be read are named in `problems`.
+
+    Parameters
+    ----------
+    sizes : remembers the sizes of cubes between two calls, so that only those that changed are measured again.
+    """
     items: list[Holding] = []
     problems: list[str] = []
-    for look in (_soundings, _cubes, _volumes, _sites, _tables, _downloads):
+    measured: Sizes = {} if sizes is None else sizes
+    for look in (_soundings, partial(_cubes, sizes=measured), _volumes, _sites, _tables, _downloads):
         try:
             for found in look(home):
                 if isinstance(found, Holding):
@@ -187,7 +198,7 @@ def _soundings(home: Path) -> Iterator[Holding]:
         )
 
 
-def _cubes(home: Path) -> Iterator[Holding | str]:
+def _cubes(home: Path, sizes: Sizes) -> Iterator[Holding | str]:
     from data.cube.manifest import FILE, Manifest
     from data.importing.cubes import read_ledger
 
@@ -196,6 +207,7 @@ def _cubes(home: Path) -> Iterator[Holding | str]:
         if path.name.startswith(".") or not (path / FILE).is_file():
             continue
         try:
+            status = (path / FILE).stat()
             manifest = Manifest.from_bytes((path / FILE).read_bytes(), str(path))
         except DataError as problem:
             yield str(problem)
@@ -204,13 +216,16 @@ def _cubes(home: Path) -> Iterator[Holding | str]:
         simulated = bool(attrs.get("simulated", 0))
         timed = len(times) > 0 and not attrs.get("static")
         ledger = read_ledger(path)
+        mark = (str(path), status.st_mtime_ns, status.st_size)
+        if mark not in sizes:
+            sizes[mark] = folder_size(path)
         yield Holding(
             kind="cube",
             name=path.name,
             title=manifest.title,
             count=len(times),
             unit="maps",
-            size=folder_size(path),
+            size=sizes[mark],
             start=times[0] if timed else None,
             end=times[-1] if timed else None,
             sources=tuple(sorted(str(kept.get("name", "")) for kept in ledger.values())),
