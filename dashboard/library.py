@@ -17,7 +17,7 @@ from dashboard.state import CubeChoice, is_monthly, time_label
 from dashboard.units import ShownCube
 from data.cube import Cube
 from data.errors import DataError
-from data.home import cubes_dir, sites_dir, soundings_dir
+from data.home import cubes_dir, sites_dir, soundings_place
 
 if TYPE_CHECKING:
     from data.sites import SiteStore
@@ -85,7 +85,7 @@ class Library:
 
         with self._lock:
             if self._archive is None:
-                self._archive = SoundingArchive(soundings_dir(self.root))
+                self._archive = SoundingArchive(soundings_place(self.root))
             return self._archive
 
     @property

@@ -19,7 +19,7 @@ import numpy as np
 
 from data.catalog import Entry, load
 from data.errors import DataError, StoreProblem
-from data.home import cubes_dir, downloads_dir, sites_dir, soundings_dir, tables_dir, volumes_dir
+from data.home import cubes_dir, downloads_dir, sites_dir, soundings_place, tables_dir, volumes_dir
 
 if TYPE_CHECKING:
     from data.storage import ManifestFolder
@@ -159,7 +159,7 @@ def holdings(home: Path, *, sizes: Sizes | None = None) -> Listing:
 def _soundings(home: Path) -> Iterator[Holding]:
     from data.soundings import SoundingArchive
 
-    contents = SoundingArchive(soundings_dir(home)).contents
+    contents = SoundingArchive(soundings_place(home)).contents
     size: dict[int, float] = {}
     kept: dict[int, int] = {}
     boxes: dict[int, list[tuple[float, float, float, float]]] = {}

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import platformdirs
 
+from data.places import is_url
+
 
 def home() -> Path:
     """The data folder: `CARBONWEATHER_HOME`, else the platform's user data folder. Not created here."""
@@ -22,6 +24,16 @@ def cubes_dir(root: Path | None = None) -> Path:
 def soundings_dir(root: Path | None = None) -> Path:
     """The archive of soundings (`data.soundings`)."""
     return (root or home()) / "soundings"
+
+
+def soundings_place(root: Path | None = None) -> str:
+    """Where the archive of soundings is: `CARBONWEATHER_SOUNDINGS`, a folder or an fsspec URL ("s3://bucket/soundings")
+    that several data folders may share, else `soundings_dir`.
+    """
+    override = os.environ.get("CARBONWEATHER_SOUNDINGS", "").strip()
+    if not override:
+        return str(soundings_dir(root))
+    return override if is_url(override) else str(Path(override).expanduser().resolve())
 
 
 def sites_dir(root: Path | None = None) -> Path:

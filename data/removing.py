@@ -16,7 +16,7 @@ from typing import Any
 
 from data.errors import StoreProblem
 from data.holdings import KIND_WORDS, Holding, holdings, size_words
-from data.home import cubes_dir, downloads_dir, sites_dir, soundings_dir, tables_dir, volumes_dir
+from data.home import cubes_dir, downloads_dir, sites_dir, soundings_place, tables_dir, volumes_dir
 from data.storage import ManifestFolder
 
 _LEAVING = ".removing"
@@ -69,7 +69,7 @@ def consequence(item: Holding) -> str:
 def _soundings(home: Path, item: Holding) -> None:
     from data.soundings import SoundingArchive
 
-    SoundingArchive(soundings_dir(home)).remove(item.instrument, item.name.removeprefix(f"{item.instrument}/"))
+    SoundingArchive(soundings_place(home)).remove(item.instrument, item.name.removeprefix(f"{item.instrument}/"))
 
 
 def _sites(home: Path, item: Holding) -> None:

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import StoreProblem
+from data.places import file_system, is_failure, is_local, reason
 
 MANIFEST = "manifest.json"
 _PENDING = ".pending"
@@ -57,11 +58,11 @@ class ManifestFolder:
     """
 
     def __init__(self, url: str | os.PathLike[str], *, what: str, layout: int) -> None:
-        from fsspec.core import url_to_fs
-
-        self.fs, root = url_to_fs(os.fspath(url))
-        self.local = "file" in (self.fs.protocol if isinstance(self.fs.protocol, tuple) else (self.fs.protocol,))
-        self.root = root.rstrip("/") or root
+        try:
+            self.fs, self.root = file_system(url)
+        except (ValueError, ImportError) as error:
+            raise StoreProblem(f"{what} {url}: the address cannot be opened ({error}); check its spelling.") from None
+        self.local = is_local(self.fs)
         self.what = what
         self.layout = layout
         self._seen: tuple[object, dict[str, Any]] | None = None
@@ -96,21 +97,29 @@ class ManifestFolder:
             if self.local:
                 status = os.stat(self.path(MANIFEST))
                 return status.st_ino, status.st_mtime_ns, status.st_size
-            self.fs.invalidate_cache(self.root)
             return self.fs.checksum(self.path(MANIFEST))
         except FileNotFoundError:
             return None
+        except Exception as error:
+            if self.local or not is_failure(error):
+                raise
+            raise self._unreadable(error) from None
+
+    def _unreadable(self, error: Exception) -> StoreProblem:
+        return StoreProblem(
+            f"{self.what} {self.root}: expected a readable {MANIFEST}, found {reason(error)}; "
+            f"check {'its permissions' if self.local else 'the address, the network and permissions'}."
+        )
 
     def _load(self) -> dict[str, Any]:
         try:
             content = self.fs.cat_file(self.path(MANIFEST))
         except FileNotFoundError:
             return {"layout": self.layout, "version": 0, "files": {}}
-        except OSError as error:
-            raise StoreProblem(
-                f"{self.what} {self.root}: expected a readable {MANIFEST}, found {error.strerror or error}; "
-                "check its permissions."
-            ) from None
+        except Exception as error:
+            if not is_failure(error):
+                raise
+            raise self._unreadable(error) from None
         try:
             manifest = json.loads(content)
             layout, _, _ = manifest["layout"], int(manifest["version"]), manifest["files"].items()
@@ -174,15 +183,19 @@ class ManifestFolder:
     def _explained(self) -> Iterator[None]:
         try:
             yield
-        except OSError as error:
+        except Exception as error:
+            if not is_failure(error):
+                raise
             raise StoreProblem(self.no_write(error)) from error
 
-    def no_write(self, error: OSError) -> str:
+    def no_write(self, error: Exception) -> str:
         """The sentence for a change that failed."""
-        full = error.errno in _NO_ROOM
-        reason = "no room left on the disk" if full else error.strerror or (str(error).splitlines() or [repr(error)])[0]
+        full = isinstance(error, OSError) and error.errno in _NO_ROOM
+        found = "no room left on the disk" if full else reason(error)
         remedy = "free some space and do it again" if full else "check the folder and its permissions"
-        return f"{self.what} {self.root}: expected to write to it, found {reason}; nothing was changed, {remedy}."
+        if not (full or self.local):
+            remedy = "check the address, the network and permissions"
+        return f"{self.what} {self.root}: expected to write to it, found {found}; nothing was changed, {remedy}."
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

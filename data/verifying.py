@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from data.errors import DataError, StoreProblem
-from data.home import cubes_dir, sites_dir, soundings_dir, tables_dir, volumes_dir
+from data.home import cubes_dir, sites_dir, soundings_place, tables_dir, volumes_dir
 
 if TYPE_CHECKING:
     from data.holdings import Holding, Listing
@@ -101,7 +101,7 @@ def _files_of_soundings(home: Path) -> int:
     from data.soundings import SoundingArchive
 
     try:
-        return len(SoundingArchive(soundings_dir(home)).folder.manifest()["files"])
+        return len(SoundingArchive(soundings_place(home)).folder.manifest()["files"])
     except StoreProblem:
         return 0
 
@@ -113,7 +113,7 @@ def _stores(home: Path, kinds: set[str], steps: _Steps) -> Iterator[Finding]:
     from data.tables import TableStore
     from data.volumes import VolumeStore
 
-    archive = SoundingArchive(soundings_dir(home))
+    archive = SoundingArchive(soundings_place(home))
     checks: dict[str, tuple[str, Callable[[], Iterator[str]]]] = {
         "soundings": ("soundings", lambda: archive.problems(each=lambda name: steps.say(f"checksums of {name}"))),
         "sites": ("ground sites", SiteStore(sites_dir(home)).problems),
@@ -153,7 +153,7 @@ def _one(home: Path, item: Holding) -> Iterator[Finding]:
     elif item.kind == "soundings":
         from data.soundings import SoundingArchive
 
-        archive = SoundingArchive(soundings_dir(home))
+        archive = SoundingArchive(soundings_place(home))
         collection = item.name.removeprefix(f"{item.instrument}/")
         yield from _missing_days(archive, item)
         yield from _findings(plausibility.soundings(archive, item.instrument, collection), item.key)
@@ -260,8 +260,9 @@ def rebuild_indices(home: Path) -> dict[str, int]:
     from data.volumes import VolumeStore
 
     counts: dict[str, int] = {}
-    if soundings_dir(home).is_dir():
-        counts["soundings"] = SoundingArchive(soundings_dir(home)).rebuild()
+    archive = SoundingArchive(soundings_place(home))
+    if archive.folder.names():
+        counts["soundings"] = archive.rebuild()
     if sites_dir(home).is_dir():
         counts["files of sites"] = SiteStore(sites_dir(home)).rebuild()
     if tables_dir(home).is_dir():

@@ -11,7 +11,7 @@ from typing import Any
 from analysis.gridding.periods import DAY_NS, EVERY, Every, month_period
 from analysis.gridding.selection import MODES, QUALITY, SURFACES, Selection, Source, sources
 from analysis.jobs.errors import SettingsError
-from data.home import soundings_dir
+from data.home import soundings_place
 from data.runs import RunInput
 from data.soundings import SoundingArchive
 
@@ -175,7 +175,7 @@ def chosen_sources(home: Path, selection: Selection) -> list[Source]:
     ------
     SelectionError : nothing there, or what must not be mixed.
     """
-    archive = SoundingArchive(soundings_dir(home))
+    archive = SoundingArchive(soundings_place(home))
     return sources(archive.contents, archive.path, selection)
 
 
@@ -187,7 +187,7 @@ def archive_input(home: Path, selection: Selection) -> list[RunInput]:
     names = [[piece.files, sorted(piece.granules or ())] for source in found for piece in source.pieces]
     digest = hashlib.sha256(json.dumps(names).encode()).hexdigest()
     label = ", ".join(source.label for source in found)
-    return [RunInput(f"soundings of {label}", str(soundings_dir(home)), digest)]
+    return [RunInput(f"soundings of {label}", soundings_place(home), digest)]
 
 
 def periods_of(source: Source, every: Every) -> int:

@@ -22,9 +22,11 @@ from data.cube.manifest import FILE, Manifest, plain_attrs
 from data.cube.region import RegionSeries
 from data.cube.view import View
 from data.errors import StoreProblem
+from data.places import file_system, is_failure, is_local, is_url, reason
 
 if TYPE_CHECKING:
     import xarray as xr
+    from fsspec import AbstractFileSystem
     from shapely.geometry.base import BaseGeometry
 
     from data.cube.rows import RowFile
@@ -73,7 +75,7 @@ class Cube:
 
         Parameters
         ----------
-        path : a local folder that does not exist or is empty.
+        path : a folder that does not exist or is empty, local or at an fsspec URL.
         name : short name, fit to be a folder's name.
         title : for people.
         grid, variables : what it will hold.
@@ -93,26 +95,28 @@ class Cube:
             raise StoreProblem(
                 f"cube {name}: expected one or more variables of different names, found {names}; correct the list."
             )
-        folder = Path(os.fspath(path))
         manifest = Manifest(name, str(title), plain_attrs(attrs or {}), grid, dict(zip(names, chosen, strict=True)))
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            if any(entry.name != ".lock" and not entry.name.endswith(".part") for entry in folder.iterdir()):
-                found = "a cube" if (folder / FILE).exists() else "other files"
+            fs, root = file_system(path)
+            there = _entries(fs, root)
+            if any(entry != ".lock" and not entry.endswith(".part") for entry in there):
+                found = "a cube" if FILE in there else "other files"
                 raise StoreProblem(
-                    f"cube {name}: expected a new folder at {folder}, found {found} there; choose another or delete it."
+                    f"cube {name}: expected a new folder at {path}, found {found} there; choose another or delete it."
                 )
-            write_file(str(folder / FILE), manifest.to_bytes())
-        except (OSError, WriteFailure) as error:
-            reason = error.reason if isinstance(error, WriteFailure) else error.strerror or error
+            write_file(f"{root}/{FILE}", manifest.to_bytes(), fs)
+        except Exception as error:
+            if not isinstance(error, (WriteFailure, ValueError, ImportError)) and not is_failure(error):
+                raise
             raise StoreProblem(
-                f"cube {name}: the folder {folder} cannot be made ({reason}); choose another place or free some space."
+                f"cube {name}: the folder {path} cannot be made ({reason(error)}); choose another place or free some "
+                "space."
             ) from None
-        return cls.open(folder)
+        return cls.open(path)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, cache_bytes: int = 256_000_000) -> Cube:
-        """Open a cube in a local folder or at an fsspec URL (then read-only); StoreProblem where there is none."""
+        """Open a cube in a local folder or at an fsspec URL; StoreProblem where there is none."""
         return cls(path, cache_bytes=cache_bytes)
 
     def refresh(self) -> bool:
@@ -214,8 +218,8 @@ class Cube:
             raise StoreProblem(f"cube {self.name}: expected maps of one or more variables, found none; name them.")
         chosen = {self._variable(name): values for name, values in maps.items()}
         store = self._store
-        with store.exclusive(f"step {np.datetime64(moment, 'ns').astype('datetime64[s]')}") as folder:
-            store.publish(write_step(store.chunks, folder, store.manifest, moment, chosen))
+        with store.exclusive(f"step {np.datetime64(moment, 'ns').astype('datetime64[s]')}"):
+            store.publish(write_step(store.chunks, store.manifest, moment, chosen))
 
     def seal(self, progress: Callable[[float], None] | None = None) -> None:
         """Put all steps that are not yet there into the time layout.
@@ -227,8 +231,8 @@ class Cube:
         from data.cube.time_layout import seal
 
         store = self._store
-        with store.exclusive("the time layout") as folder:
-            sealed = seal(store.chunks, folder, store.manifest, progress or (lambda part: None))
+        with store.exclusive("the time layout"):
+            sealed = seal(store.chunks, store.manifest, progress or (lambda part: None))
             if sealed is not None:
                 store.publish(sealed)
 
@@ -399,14 +403,40 @@ class Cube:
 def list_cubes(folder: str | os.PathLike[str]) -> list[Cube]:
     """All cubes directly in a folder, by name. One that cannot be opened is left out, with a warning in the log."""
     found = []
-    root = Path(os.fspath(folder))
-    for entry in sorted(root.iterdir()) if root.is_dir() else []:
-        if (entry / FILE).is_file():
-            try:
-                found.append(Cube.open(entry))
-            except StoreProblem as problem:
-                _log.warning("%s", problem)
+    for path in _cube_folders(os.fspath(folder)):
+        try:
+            found.append(Cube.open(path))
+        except StoreProblem as problem:
+            _log.warning("%s", problem)
     return sorted(found, key=lambda cube: cube.name)
+
+
+def _cube_folders(place: str) -> list[str]:
+    """Folders with a manifest; none where an URL cannot be looked at, with a warning in the log."""
+    if not is_url(place):
+        root = Path(place)
+        return [str(entry) for entry in sorted(root.iterdir()) if (entry / FILE).is_file()] if root.is_dir() else []
+    try:
+        fs, root_there = file_system(place)
+        return [f"{place.rstrip('/')}/{path.split('/')[-2]}" for path in sorted(fs.glob(f"{root_there}/*/{FILE}"))]
+    except Exception as error:
+        if not isinstance(error, (ValueError, ImportError)) and not is_failure(error):
+            raise
+        _log.warning(
+            "cubes at %s: cannot be listed (%s); check the address, the network and permissions.", place, reason(error)
+        )
+        return []
+
+
+def _entries(fs: AbstractFileSystem, root: str) -> set[str]:
+    """Names in a folder that is to become a cube; a local one is made."""
+    if is_local(fs):
+        os.makedirs(root, exist_ok=True)
+        return set(os.listdir(root))
+    try:
+        return {path.rstrip("/").split("/")[-1] for path in fs.ls(root, detail=False) if path.rstrip("/") != root}
+    except FileNotFoundError:
+        return set()
 
 
 def _nanoseconds(time: Any, name: str) -> int:

@@ -2,11 +2,13 @@
 latitude bands.
 
 A record is (3, rows) float64 (count, mean, squared deviations) and its crc32. The file only grows; a record counts
-once the manifest names its slot.
+once the manifest names its slot. On an object store, where no file can grow, each record written there is a file of its
+own in a folder of the variable's name; what was copied there is read from where it lies.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import zlib
 from typing import TYPE_CHECKING
@@ -14,7 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from data.cube.pyramid import RowStatistics
-from data.cube.shards import ShardDamage, WriteFailure
+from data.cube.shards import ShardDamage, WriteFailure, write_file
+from data.places import is_failure, is_local, reason
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -33,13 +36,17 @@ class RowFile:
     def __init__(self, fs: AbstractFileSystem, root: str, variable: str, rows: int) -> None:
         self._fs = fs
         self._path = f"{root}/rows/{variable}.f64"
+        self._apart = f"{root}/rows/{variable}"
         self._rows = rows
         self._size = 24 * rows + 8
 
     def write(self, slot: int, statistics: RowStatistics) -> None:
-        """Put one record at its place, on a local disk; WriteFailure where that fails."""
+        """Put one record at its place; WriteFailure where that fails."""
         body = np.stack([statistics.count, statistics.mean, statistics.squares]).astype("<f8").tobytes()
         record = body + zlib.crc32(body).to_bytes(8, "little")
+        if not is_local(self._fs):
+            write_file(f"{self._apart}/{slot}.f64", record, self._fs)
+            return
         try:
             os.makedirs(os.path.dirname(self._path), exist_ok=True)
             with open(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644), "r+b") as stream:
@@ -57,19 +64,43 @@ class RowFile:
         out[:, 1] = np.nan
         if (slots >= 0).any():
             first, last = int(slots[slots >= 0].min()), int(slots.max())
-            try:
-                content = self._fs.cat_file(self._path, start=first * self._size, end=(last + 1) * self._size)
-            except FileNotFoundError:
-                raise ShardDamage("no file", self._path) from None
-            except OSError as error:
-                raise ShardDamage(f"an input error ({error.strerror or error})", self._path) from None
+            content = self._read_range(first * self._size, (last + 1) * self._size)
+            records = {
+                slot: (content or b"")[(slot - first) * self._size : (slot - first + 1) * self._size]
+                for slot in slots[slots >= 0].tolist()
+            }
+            records |= self._read_apart([slot for slot, record in records.items() if not self._whole(record)])
             for place, slot in enumerate(slots.tolist()):
                 if slot >= 0:
-                    record = content[(slot - first) * self._size : (slot - first + 1) * self._size]
-                    if len(record) < self._size or zlib.crc32(record[:-8]) != int.from_bytes(record[-8:], "little"):
-                        raise ShardDamage(f"damaged row statistics of map {slot}", self._path)
-                    out[place] = np.frombuffer(record[:-8], dtype="<f8").reshape(3, self._rows)
+                    if not self._whole(records[slot]):
+                        found = "no file" if content is None else f"damaged row statistics of map {slot}"
+                        raise ShardDamage(found, self._path)
+                    out[place] = np.frombuffer(records[slot][:-8], dtype="<f8").reshape(3, self._rows)
         return out
+
+    def _whole(self, record: bytes) -> bool:
+        return len(record) == self._size and zlib.crc32(record[:-8]) == int.from_bytes(record[-8:], "little")
+
+    def _read_range(self, start: int, end: int) -> bytes | None:
+        """Part of the file that grows, or what there is of it; None without a file."""
+        try:
+            return self._fs.cat_file(self._path, start=start, end=end)
+        except FileNotFoundError:
+            return None
+        except Exception as error:
+            if getattr(error, "errno", None) == errno.EINVAL and not is_local(self._fs):  # it ends before that
+                return b""
+            if not is_failure(error):
+                raise
+            raise ShardDamage(f"an input error ({reason(error)})", self._path) from None
+
+    def _read_apart(self, slots: list[int]) -> dict[int, bytes]:
+        """Records that are files of their own; of those that are not there, nothing."""
+        if not slots:
+            return {}
+        paths = {f"{self._apart}/{slot}.f64": slot for slot in slots}
+        found = self._fs.cat(list(paths), on_error="omit")
+        return {paths[path]: record for path, record in found.items() if path in paths}
 
     def means(self, slots: np.ndarray) -> np.ndarray:
         """(slots, rows) float64 means, NaN where a row is empty."""

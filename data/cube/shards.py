@@ -24,6 +24,7 @@ import numpy as np
 from numba import njit
 
 from data.cube.grid import MISSING
+from data.places import is_failure, is_local, reason
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -52,8 +53,8 @@ class ShardDamage(Exception):
 class WriteFailure(Exception):
     """The disk did not take a file (full, read-only, gone). Internal, like `ShardDamage`; `reason` says why."""
 
-    def __init__(self, error: OSError) -> None:
-        self.reason = error.strerror or str(error)
+    def __init__(self, error: Exception) -> None:
+        self.reason = reason(error)
         super().__init__(self.reason)
 
 
@@ -182,9 +183,17 @@ def build_shard(chunks: Sequence[bytes | None]) -> bytes:
     )
 
 
-def write_file(path: str, content: bytes) -> None:
+def write_file(path: str, content: bytes, fs: AbstractFileSystem | None = None) -> None:
     """Write a file (and its folders) so that it is there whole or not at all, also after a crash; WriteFailure where
-    the disk fails."""
+    the disk or the network fails. An object store (`fs`) shows a file only once its upload is complete."""
+    if fs is not None and not is_local(fs):
+        try:
+            fs.pipe_file(path, content)
+        except Exception as error:
+            if not is_failure(error):
+                raise
+            raise WriteFailure(error) from None
+        return
     temporary = f"{path}.{os.getpid()}.part"
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -232,5 +241,7 @@ def _read(fs: AbstractFileSystem, path: str, start: int, end: int) -> bytes:
         return fs.cat_file(path, start=start, end=end)
     except FileNotFoundError:
         raise ShardDamage("no file", path) from None
-    except OSError as error:
-        raise ShardDamage(f"an input error ({error.strerror or error})", path) from None
+    except Exception as error:
+        if not is_failure(error):
+            raise
+        raise ShardDamage(f"an input error ({reason(error)})", path) from None

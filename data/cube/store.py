@@ -1,7 +1,8 @@
 """A cube's folder: its manifest, who may write, and what a missing or damaged file means.
 
 Files are written first and the manifest is replaced last, whole, so a crash at any moment leaves the former state.
-One writer at a time holds the lock; what writers that died left behind is deleted before the next one begins. Readers
+One writer at a time holds the lock (on an object store, which has none, there may be only one); what writers that died
+left behind is deleted before the next one begins. Readers
 need no lock: files are only ever added under new names, and a reader whose file is gone looks for a newer manifest.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import TypeVar
 
 import numpy as np
@@ -20,6 +21,7 @@ from data.cube.manifest import FILE, Manifest
 from data.cube.shards import ShardDamage, WriteFailure, write_file
 from data.cube.writing import clean
 from data.errors import StoreProblem
+from data.places import file_system, is_failure, is_local, reason
 
 T = TypeVar("T")
 
@@ -29,7 +31,7 @@ class Store:
 
     Parameters
     ----------
-    path : local folder or fsspec URL (then read-only).
+    path : local folder or fsspec URL.
     cache_bytes : how much to keep decoded.
 
     Raises
@@ -38,18 +40,15 @@ class Store:
     """
 
     def __init__(self, path: str | os.PathLike[str], cache_bytes: int) -> None:
-        from fsspec.core import url_to_fs
-
         self.path = os.fspath(path)
         try:
-            fs, root = url_to_fs(self.path)
+            fs, root = file_system(self.path)
         except (ValueError, ImportError) as error:
             raise StoreProblem(
                 f"cube {self.path}: the address cannot be opened ({error}); check its spelling."
             ) from None
-        protocols = (fs.protocol,) if isinstance(fs.protocol, str) else fs.protocol
-        self._local = "file" in protocols
-        self.chunks = ChunkStore(fs, root.rstrip("/"), cache_bytes)
+        self._local = is_local(fs)
+        self.chunks = ChunkStore(fs, root, cache_bytes)
         self._thread = threading.RLock()
         self._stamp: object = None
         self.manifest = self._read()
@@ -103,8 +102,9 @@ class Store:
                     raise self._damaged(damage) from None
 
     @contextmanager
-    def exclusive(self, what: str) -> Iterator[str]:
-        """The folder, while no other thread or process writes. A failure within leaves nothing behind.
+    def exclusive(self, what: str) -> Iterator[None]:
+        """While no other thread or process writes; on an object store, which has no locks, no other thread. A failure
+        within leaves nothing behind.
 
         Parameters
         ----------
@@ -112,36 +112,41 @@ class Store:
         """
         from filelock import FileLock
 
-        if not self._local:
-            raise StoreProblem(
-                f"cube {self.manifest.name}: expected a local folder to write {what}, found {self.path}; "
-                "copy the cube first."
-            )
-        folder = self.chunks.root
-        lock = FileLock(os.path.join(folder, ".lock"))
-        with self._thread:
+        lock = FileLock(f"{self.chunks.root}/.lock") if self._local else nullcontext()
+        with self._thread, ExitStack() as stack:
             try:
-                lock.acquire()
+                stack.enter_context(lock)
             except OSError as error:
-                raise self._unwritable(what, error.strerror or str(error)) from None
+                raise self._unwritable(what, reason(error)) from None
             try:
                 self.refresh()
-                clean(folder, self.manifest)
+                self._clean()
                 try:
-                    yield folder
+                    yield
                 except BaseException:
-                    clean(folder, self.manifest)
+                    self._clean()
                     raise
             except WriteFailure as failure:
                 raise self._unwritable(what, failure.reason) from None
             except ShardDamage as damage:
                 raise self._damaged(damage) from None
-            finally:
-                lock.release()
+
+    def _clean(self) -> None:
+        try:
+            clean(self.chunks.fs, self.chunks.root, self.manifest)
+        except Exception as error:
+            if self._local or not is_failure(error):
+                raise
+            raise WriteFailure(error) from None
 
     def publish(self, manifest: Manifest) -> None:
         """Make a new version the cube's; only within `exclusive`."""
-        write_file(os.path.join(self.chunks.root, FILE), manifest.to_bytes())
+        if not self._local and self._read().version != self.manifest.version:
+            raise StoreProblem(
+                f"cube {self.manifest.name}: another program changed it at {self.path} meanwhile; do it again, one "
+                "writer at a time."
+            )
+        write_file(f"{self.chunks.root}/{FILE}", manifest.to_bytes(), self.chunks.fs)
         self.manifest = manifest
         self._stamp = self._current_stamp()
 

@@ -9,7 +9,6 @@ was replaced after sealing.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable
 from contextlib import closing
 
@@ -79,7 +78,7 @@ def plan(manifest: Manifest) -> tuple[list[Block], list[Block]]:
     return keep, new
 
 
-def seal(chunks: ChunkStore, folder: str, manifest: Manifest, progress: Callable[[float], None]) -> Manifest | None:
+def seal(chunks: ChunkStore, manifest: Manifest, progress: Callable[[float], None]) -> Manifest | None:
     """Write the blocks that `plan` asks for; the manifest that names them is returned, not written. None if nothing
     is to do."""
     keep, new = plan(manifest)
@@ -92,19 +91,17 @@ def seal(chunks: ChunkStore, folder: str, manifest: Manifest, progress: Callable
         def report(part: float, before: int = done, size: int = len(block.slots)) -> None:
             progress((before + part * size) / total)
 
-        write_block(chunks, folder, manifest, block, report)
+        write_block(chunks, manifest, block, report)
         done += len(block.slots)
     return manifest.with_blocks((*keep, *new), max(block.number for block in new) + 1)
 
 
-def write_block(
-    chunks: ChunkStore, folder: str, manifest: Manifest, block: Block, progress: Callable[[float], None]
-) -> None:
+def write_block(chunks: ChunkStore, manifest: Manifest, block: Block, progress: Callable[[float], None]) -> None:
     """Write one block from its maps. WriteFailure where the disk fails, ShardDamage where a map is damaged."""
     variable = manifest.variables[block.variable]
     layout = block_layout(manifest.grid, variable, len(block.slots))
     maps = map_layout(manifest.grid, variable, 0, 1)
-    target = os.path.join(folder, *block_path(block).split("/"))
+    target = f"{chunks.root}/{block_path(block)}"
     _, rows, columns = layout.shape
     _, height, width = layout.shard
     tiles = [(i, j) for i in range(-(-rows // height)) for j in range(-(-columns // width))]
@@ -117,16 +114,18 @@ def write_block(
         for place, slot in enumerate(block.slots):
             values[place, : shape[0], : shape[1]] = chunks.tile(map_path(variable.name, 0, slot), maps, *inside)
         write_file(
-            os.path.join(target, shard_key((0, i, j))),
+            f"{target}/{shard_key((0, i, j))}",
             build_shard([_encode(part, variable) for part in _parts(values, layout)]),
+            chunks.fs,
         )
 
     with closing(in_turn(chunks.long_work, work, tiles)) as results:
         for done, _ in enumerate(results, start=1):
             progress(done / len(tiles))
     write_file(
-        os.path.join(target, "zarr.json"),
+        f"{target}/zarr.json",
         layout.metadata(("time", "lat", "lon"), {"units": variable.units, "slots": list(block.slots)}),
+        chunks.fs,
     )
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +20,10 @@ from data.cube.rows import RowFile
 from data.cube.shards import ShardLayout, build_shard, encode_chunk, write_file
 from data.cube.time_layout import map_path
 from data.errors import StoreProblem
+from data.places import is_local
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
 
 
 @dataclass(frozen=True)
@@ -58,9 +63,7 @@ def _encoded(codes: np.ndarray, grid: Grid, variable: Variable, pool: Executor) 
     return EncodedMap(grid, variable, tuple(shards), row_statistics(codes, variable, pool))
 
 
-def write_step(
-    chunks: ChunkStore, folder: str, manifest: Manifest, time: int, maps: Mapping[Variable, Any]
-) -> Manifest:
+def write_step(chunks: ChunkStore, manifest: Manifest, time: int, maps: Mapping[Variable, Any]) -> Manifest:
     """Write all levels of the maps of one step under a new slot; the manifest that names them is returned, not written.
 
     Nothing is written before all maps have been checked. WriteFailure where the disk fails.
@@ -80,13 +83,14 @@ def write_step(
     for variable, codes in packed.items():
         encoded = codes if isinstance(codes, EncodedMap) else _encoded(codes, grid, variable, pool)
         for level, shard in enumerate(encoded.shards):
-            path = os.path.join(folder, *map_path(variable.name, level, slot).split("/"))
-            write_file(path, shard)
+            path = f"{chunks.root}/{map_path(variable.name, level, slot)}"
+            write_file(path, shard, chunks.fs)
             write_file(
-                os.path.join(os.path.dirname(path), "zarr.json"),
+                f"{path.rpartition('/')[0]}/zarr.json",
                 map_layout(grid, variable, level, slot + 1).metadata(
                     ("slot", "lat", "lon"), _attributes(variable, level)
                 ),
+                chunks.fs,
             )
         RowFile(chunks.fs, chunks.root, variable.name, grid.nlat).write(slot, encoded.rows)
     return manifest.with_step(time, {variable.name: slot for variable in maps})
@@ -121,8 +125,29 @@ def _encode(part: np.ndarray | None) -> bytes | None:
     return None if part is None else encode_chunk(part)
 
 
-def clean(folder: str, manifest: Manifest) -> None:
+def clean(fs: AbstractFileSystem, folder: str, manifest: Manifest) -> None:
     """Delete the files that the manifest does not name: of replaced steps, joined blocks, and writers that died."""
+    if is_local(fs):
+        _clean_folder(folder, manifest)
+        return
+    stray = [path for path in fs.find(folder) if not _named(path[len(folder) :].strip("/").split("/"), manifest)]
+    if stray:
+        fs.rm(stray)
+
+
+def _named(parts: list[str], manifest: Manifest) -> bool:
+    """True if the manifest names this file of an object store, or it is no file of the cube."""
+    if len(parts) < 3 or parts[1] not in manifest.variables:
+        return True
+    number = re.fullmatch(r"(?:c\.)?(\d+)\b.*", parts[2] if parts[0] in ("rows", "time") else parts[-1])
+    if number is None:
+        return True
+    if parts[0] == "time":
+        return int(number[1]) in {block.number for block in manifest.blocks if block.variable == parts[1]}
+    return parts[0] not in ("maps", "rows") or bool((manifest.slots(parts[1]) == int(number[1])).any())
+
+
+def _clean_folder(folder: str, manifest: Manifest) -> None:
     for variable in manifest.variables:
         slots = {int(slot) for slot in manifest.slots(variable)}
         for level in range(manifest.grid.levels):

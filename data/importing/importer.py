@@ -21,7 +21,7 @@ import numpy as np
 
 from data.canonical import Product
 from data.errors import DataError, FileProblem
-from data.home import sites_dir, soundings_dir, tables_dir, volumes_dir
+from data.home import sites_dir, soundings_place, tables_dir, volumes_dir
 from data.importing.record import ImportRecord, failed, record_of, unexpected
 from data.importing.walk import files_below, files_to_import, is_zarr
 
@@ -70,7 +70,7 @@ class _Import:
         from data.tables import TableStore
         from data.volumes import VolumeStore
 
-        self.archive = SoundingArchive(soundings_dir(home))
+        self.archive = SoundingArchive(soundings_place(home))
         self.sites = SiteStore(sites_dir(home))
         self.tables = TableStore(tables_dir(home))
         self.volumes = VolumeStore(volumes_dir(home))
