@@ -6,6 +6,7 @@ beside the archive, so that the map of an archive of any size opens at once and 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import uuid
@@ -166,4 +167,5 @@ def _write(path: Path, found: Density, marks: dict[Month, str]) -> None:
             )
         os.replace(part, path)
     except OSError:  # a read-only or full folder: it is counted again the next time
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink()

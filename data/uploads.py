@@ -264,10 +264,7 @@ def _unpacked(staged: Staged, budget: _Budget, members: Iterator[Member]) -> lis
                 steps = _steps(name)
                 if not steps:
                     continue
-                target = folder.joinpath(*steps)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                if target.exists():
-                    target = target.with_name(f"{uuid.uuid4().hex[:6]}-{target.name}")
+                target = _free(folder, steps)
                 with open(target, "xb") as out:
                     while block := stream.read(_BLOCK):
                         budget.take(len(block))
@@ -286,6 +283,17 @@ def _unpacked(staged: Staged, budget: _Budget, members: Iterator[Member]) -> lis
         )
     staged.path.unlink(missing_ok=True)
     return [folder]
+
+
+def _free(folder: Path, steps: list[str]) -> Path:
+    """A path that nothing has yet, as near to the steps as that allows; its folder is made."""
+    target = folder.joinpath(*steps)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):  # a file of that name came before
+        folder.mkdir(exist_ok=True)
+        target = folder / steps[-1]
+    return target.with_name(f"{uuid.uuid4().hex[:6]}-{target.name}") if target.exists() else target
 
 
 def _steps(name: str) -> list[str]:
