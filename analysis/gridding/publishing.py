@@ -16,6 +16,8 @@ from data.errors import StoreProblem
 from data.home import cubes_dir
 from data.runs.files import sync_folder
 
+_FEW_STEPS = 24
+"""Series of so few maps are read from the maps in a few hundredths of a second: a time layout would not pay."""
 _LONGEST_NAME = 80
 _MOST_NAMES = 1000
 
@@ -56,7 +58,7 @@ class HiddenCube:
         self.cube.write(time, maps)
 
     def publish(self, home: Path, progress: Callable[[float], None]) -> Path:
-        """Seal the cube and move it to the data folder's cubes; a number is added to a name that is taken.
+        """Move the cube to the data folder's cubes, sealed if it is long; a number is added to a name that is taken.
 
         Returns
         -------
@@ -66,7 +68,8 @@ class HiddenCube:
         ------
         StoreProblem : no room, no permission.
         """
-        self.cube.seal(progress)
+        if len(self.cube.times) > _FEW_STEPS:
+            self.cube.seal(progress)
         place = free_name(home, self.name)
         try:
             place.parent.mkdir(parents=True, exist_ok=True)

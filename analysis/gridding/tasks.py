@@ -7,12 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.gridding.cells import cell_numbers
-from analysis.gridding.maps import on_grid
 from analysis.gridding.overpasses import OverpassSums, add_overpasses, overpass_sums, solar_days
 from analysis.gridding.periods import Every, period_numbers
 from analysis.gridding.reading import read_piece
 from analysis.gridding.selection import Piece, Selection
-from data.cube import EncodedMap, Grid, Variable, encode_map
+from data.cube import EncodedMap, Grid, Variable, encode_cells
 
 
 @dataclass(frozen=True)
@@ -85,5 +84,5 @@ def sum_piece(work: PieceWork) -> PieceSums:
 
 
 def make_map(work: MapWork) -> EncodedMap:
-    """Put values on their cells, and make of them what a cube keeps."""
-    return encode_map(on_grid(work.grid, work.cells, work.values), work.grid, work.variable)
+    """Make of the values of cells what a cube keeps of their map."""
+    return encode_cells(work.cells, work.values, work.grid, work.variable)

@@ -453,8 +453,8 @@ def preview(settings: dict[str, Any], home: Path) -> Cost:
     cells = question.grid.nlat * question.grid.nlon if question.by_cell else 0
     each = _SECONDS_A_SOUNDING * (2 if question.shares else 1) + _SECONDS_A_REGION * regions * question.by_region
     maps = steps * (len(settings["statistics"]) + 2) if question.maps else 0
-    seconds = 4.0 + (rows * each + maps * (0.02 + 2.5e-8 * cells)) / workers
-    memory = 250_000_000 + workers * (200_000_000 + max(16 * cells, 250 * min(rows, 750_000)))
+    seconds = 4.0 + (rows * each + maps * (0.03 + 1.2e-8 * cells)) / workers
+    memory = 400_000_000 + workers * (250_000_000 + 400 * min(rows, 750_000))
     disk = steps * regions * len(sources) * 150 + maps * 20_000 + 12 * min(cells * maps, 5 * considered)
     words = f"{regions} region{'s' if regions != 1 else ''}" if question.regions else f"maps of {counted(cells)} cells"
     sentence = (

@@ -19,7 +19,7 @@ from analysis.gridding.cells import cut_to_box, global_grid
 from analysis.gridding.maps import gridded_periods, layer_values, layers
 from analysis.gridding.overpasses import WEIGHTS
 from analysis.gridding.provenance import WEIGHTING, provenance
-from analysis.gridding.selection import Selection, Source
+from analysis.gridding.selection import Piece, Selection, Source
 from analysis.gridding.statistics import error_floor
 from analysis.gridding.tasks import PieceSums, PieceWork, sum_piece
 from analysis.jobs.job import Cost, Job
@@ -205,10 +205,15 @@ def _method(settings: dict[str, Any], floor: float, units: str) -> str:
     )
 
 
-_SECONDS_A_SOUNDING = 1.0e-6
-_SECONDS_A_CELL = 2.5e-8
-_BYTES_A_CELL = 16
-"""Measured: read and summed; packed, pyramid and compressed, one variable; a map, its codes and its pyramid's sums."""
+_SECONDS_A_SOUNDING = 6e-7
+_SECONDS_A_MAP, _SECONDS_A_CHUNK = 0.03, 0.003
+_BYTES_A_SOUNDING = 250
+"""Measured: read, summed and brought together; compressed and written, one variable; of a piece, and of a month's sums."""
+
+
+def _months(source: Source) -> Iterator[list[Piece]]:
+    for _, pieces in itertools.groupby(source.pieces, key=lambda piece: piece.month):
+        yield list(pieces)
 
 
 def preview(settings: dict[str, Any], home: Path) -> Cost:
@@ -223,8 +228,12 @@ def preview(settings: dict[str, Any], home: Path) -> Cost:
     cells = grid.nlat * grid.nlon
     steps = sum(periods_of(source, settings["every"]) for source in sources)
     maps = 5 * steps
-    seconds = 4.0 + (rows * _SECONDS_A_SOUNDING + maps * (0.02 + cells * _SECONDS_A_CELL)) / workers
-    memory = 250_000_000 + workers * (200_000_000 + max(_BYTES_A_CELL * cells, 150 * min(rows, 750_000)))
+    chunks = min(cells / 250_000, 5 * considered / steps)  # those of coarser levels included
+    largest = max((sum(piece.rows for piece in month) for source in sources for month in _months(source)), default=0)
+    seconds = 4.0 + (rows * _SECONDS_A_SOUNDING + maps * (_SECONDS_A_MAP + _SECONDS_A_CHUNK * chunks)) / workers
+    memory = (
+        300_000_000 + _BYTES_A_SOUNDING * largest + workers * (250_000_000 + _BYTES_A_SOUNDING * min(rows, 750_000))
+    )
     disk = maps * 20_000 + 12 * min(cells * maps, 5 * considered)
     sentence = (
         f"{counted(considered)} soundings of {', '.join(source.label for source in sources)} onto {counted(cells)} cells, "

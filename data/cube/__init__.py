@@ -12,6 +12,7 @@ chunks; * `time_layout`: all times of a few cells side by side; `region`, `regio
 from data.cube.grid import Grid, Variable
 from data.cube.product import Cube, list_cubes
 from data.cube.region import RegionCancelled, RegionSeries
+from data.cube.sparse import encode_cells
 from data.cube.view import View
 from data.cube.writing import EncodedMap, encode_map
 
@@ -23,6 +24,7 @@ __all__ = [
     "RegionSeries",
     "Variable",
     "View",
+    "encode_cells",
     "encode_map",
     "list_cubes",
 ]

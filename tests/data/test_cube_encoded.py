@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data.cube import Cube, Grid, Variable, encode_map
+from data.cube import Cube, Grid, Variable, encode_cells, encode_map
 from data.errors import StoreProblem
 
 GRID = Grid(west=-180, south=-90, dlon=0.5, dlat=0.5, nlon=720, nlat=360)
@@ -24,22 +24,55 @@ def sparse(seed: int) -> np.ndarray:
 
 def test_the_files_are_the_same(tmp_path: Path):
     folders = []
-    for name, make in (("here", lambda values, variable: values), ("elsewhere", encoded)):
+    for name, make in (("here", lambda values, variable: values), ("elsewhere", encoded), ("sparse", sparsely_encoded)):
         cube = Cube.create(tmp_path / name, name="x", title="x", grid=GRID, variables=VARIABLES)
         for month in (1, 2, 3):
             time = np.datetime64(f"2019-{month:02d}-15")
             cube.write(time, {variable.name: make(sparse(month), variable) for variable in VARIABLES})
         cube.seal()
         folders.append(cube.path)
-    first, second = (
+    first, second, third = (
         {path.relative_to(f): path.read_bytes() for path in Path(f).rglob("*") if path.is_file()} for f in folders
     )
-    assert first == second
+    assert first == second == third
     assert any("time" in path.parts for path in first)
 
 
 def encoded(values, variable):
     return pickle.loads(pickle.dumps(encode_map(values, GRID, variable)))  # as it travels between processes
+
+
+def sparsely_encoded(values, variable):
+    cells = np.flatnonzero(np.isfinite(values))
+    return encode_cells(cells, values.ravel()[cells], GRID, variable)
+
+
+@pytest.mark.parametrize("variable", VARIABLES, ids=lambda variable: variable.name)
+@pytest.mark.parametrize(
+    "grid", [GRID, Grid(100, -30, 0.5, 0.5, 401, 203), Grid(-180, -90, 5, 5, 72, 36)], ids=["", "odd", "small"]
+)
+@pytest.mark.parametrize("part", [0.0, 1e-5, 0.01, 0.5, 1.0])
+def test_some_cells_give_the_files_of_the_whole_map(variable: Variable, grid: Grid, part: float):
+    random = np.random.default_rng(int(part * 1000))
+    values = np.where(random.random(grid.shape()) < part, random.normal(400, 3, grid.shape()), np.nan)
+    cells = np.flatnonzero(np.isfinite(values))
+    found, whole = encode_cells(cells, values.ravel()[cells], grid, variable), encode_map(values, grid, variable)
+    assert found.shards == whole.shards
+    for name in ("count", "mean", "squares"):
+        assert getattr(found.rows, name).tobytes() == getattr(whole.rows, name).tobytes()
+
+
+def test_cells_without_a_value_count_nothing_and_wrong_ones_are_told():
+    cells = np.array([5, 9, 700])
+    some = encode_cells(cells, np.array([400.0, np.nan, 401.0]), GRID, VARIABLES[0])
+    assert some.shards == encode_cells(cells[[0, 2]], np.array([400.0, 401.0]), GRID, VARIABLES[0]).shards
+    for wrong in ([3, 3], [4, 3], [-1, 3], [0, 720 * 360]):
+        with pytest.raises(StoreProblem, match=r"expected (one value|cells)"):
+            encode_cells(np.array(wrong), np.array([1.0, 2.0]), GRID, VARIABLES[0])
+    with pytest.raises(StoreProblem, match="expected values within"):
+        encode_cells(np.array([1]), np.array([9999.0]), GRID, VARIABLES[1])
+    with pytest.raises(StoreProblem, match="expected values within"):
+        encode_cells(np.array([1]), np.array([np.inf]), GRID, VARIABLES[0])
 
 
 def test_one_variable_after_the_other(tmp_path: Path):
