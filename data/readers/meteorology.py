@@ -10,6 +10,7 @@ GEOS-IT ("A3dyn" and others).
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -208,29 +209,10 @@ def read_ecmwf(path: Path) -> Product:
     height would need all values).
     """
     store = path.is_dir()
-    wanted = tuple(name for name in _ECMWF if not (store and name in ("z", "geopotential")))
-    dataset = open_dataset(path, expected=_ECMWF_FILE, only=wanted, dask=not store)
+    dataset = open_dataset(path, expected=_ECMWF_FILE, only=_wanted(lazily=store), dask=not store)
     with reading(path, _ECMWF_FILE):
         climatology = "month" in dataset.dims
-        located, _ = locate(dataset, path, expected=_ECMWF_FILE)
-        located = located[[name for name in located.data_vars if name in _ECMWF]]
-        if not located.data_vars:
-            raise FileProblem(path, expected=_ECMWF_FILE, found="none of them on a grid", remedy="download it again")
-        if climatology:
-            months = [month(np.datetime64(f"2000-{int(number):02d}")).middle for number in located["time"].to_numpy()]
-            located = located.assign_coords(time=("time", np.array(months, dtype="datetime64[ns]")))
-        elif "time" in located.dims:
-            located = with_time(located, path, expected=_ECMWF_FILE)
-            last = str(dataset.attrs.get("valid_time_stop", ""))[:10]
-            if last:
-                located = located.isel(
-                    time=slice(
-                        0, int(np.searchsorted(located["time"], np.datetime64(last, "ns") + np.timedelta64(1, "D")))
-                    )
-                )
-        else:
-            located = with_time(located, path, expected=_ECMWF_FILE)
-        grid = _pressure_levels(_in_our_terms(to_grid(located), _ECMWF))
+        grid = _ecmwf_grid(dataset, path, climatology=climatology)
         interim = "interim" in str(dataset.attrs).lower() or "eraint" in path.name.lower()
         what = "ERA-Interim" if interim else "ERA5"
         step = "climatology" if climatology else _time_step(grid, path.name)
@@ -245,6 +227,55 @@ def read_ecmwf(path: Path) -> Product:
             catalog="era-interim" if interim else "era5-arco",
             note="climatology by calendar month: the year 2000 stands for no year" if climatology else "",
         )
+
+
+def _wanted(*, lazily: bool) -> tuple[str, ...]:
+    return tuple(name for name in _ECMWF if not (lazily and name in ("z", "geopotential")))
+
+
+def _ecmwf_grid(dataset: xr.Dataset, path: Path, *, climatology: bool) -> xr.Dataset:
+    located, _ = locate(dataset, path, expected=_ECMWF_FILE)
+    located = located[[name for name in located.data_vars if name in _ECMWF]]
+    if not located.data_vars:
+        raise FileProblem(path, expected=_ECMWF_FILE, found="none of them on a grid", remedy="download it again")
+    if climatology:
+        months = [month(np.datetime64(f"2000-{int(number):02d}")).middle for number in located["time"].to_numpy()]
+        located = located.assign_coords(time=("time", np.array(months, dtype="datetime64[ns]")))
+    elif "time" in located.dims:
+        located = with_time(located, path, expected=_ECMWF_FILE)
+        last = str(dataset.attrs.get("valid_time_stop", ""))[:10]
+        if last:
+            stop = np.datetime64(last, "ns") + np.timedelta64(1, "D")
+            located = located.isel(time=slice(0, int(np.searchsorted(located["time"], stop))))
+    else:
+        located = with_time(located, path, expected=_ECMWF_FILE)
+    return _pressure_levels(_in_our_terms(to_grid(located), _ECMWF))
+
+
+def open_era5(store: str | os.PathLike[str]) -> xr.Dataset:
+    """ERA5 in the ARCO layout from a local folder or a URL ("gs://..."), lazily, in canonical terms.
+
+    Raises
+    ------
+    FileProblem : no such store, or no ERA5 in it.
+    """
+    address = os.fspath(store)
+    path = Path(address)
+    if "://" not in address:
+        return read_ecmwf(path).dataset
+    options = {"token": "anon"} if address.startswith(("gs://", "gcs://")) else {}
+    try:
+        dataset = xr.open_zarr(address, chunks=None, storage_options=options)
+    except Exception as error:  # clouds, codecs and stores raise many kinds
+        raise FileProblem(
+            path,
+            expected=_ECMWF_FILE,
+            found=(str(error).splitlines() or [type(error).__name__])[0],
+            remedy="check the address and the connection",
+        ) from error
+    wanted = [name for name in dataset.data_vars if name in _wanted(lazily=True)]
+    with reading(path, _ECMWF_FILE):
+        return _ecmwf_grid(dataset[wanted], path, climatology=False)
 
 
 _GEOS_NAME = re.compile(
