@@ -12,6 +12,8 @@ from dashboard.run_results import MOST_LINES, Plot
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Okabe and Ito's, which colour-blind people tell apart; from the seventh line on the dash differs."""
+ON_DARK = ("#56b4e9", "#e69f00", "#2fc79a", "#e6a3cc", "#f0763b", "#f0e442")
+"""The same hues, light enough for a dark page."""
 DASHES = ("solid", "dashed")
 HEIGHT_PIXELS = 300
 
@@ -44,7 +46,7 @@ def figure_json(plot: Plot, *, dark: bool = False) -> dict[str, Any]:
     if plot.is_time:
         drawn.xaxis.formatter = DatetimeTickFormatter(months="%b %Y", days="%d %b %Y", hours="%d %b %H:%M")
     for number, line in enumerate(plot.lines[:MOST_LINES]):
-        colour, dash = _style(number)
+        colour, dash = _style(number, dark)
         if line.spread is not None:
             low, high = line.y - line.spread, line.y + line.spread
             drawn.varea(line.x, low, high, fill_color=colour, fill_alpha=0.18)
@@ -62,8 +64,9 @@ def figure_json(plot: Plot, *, dark: bool = False) -> dict[str, Any]:
     return found
 
 
-def _style(number: int) -> tuple[str, str]:
-    return COLOURS[number % len(COLOURS)], DASHES[number // len(COLOURS) % len(DASHES)]
+def _style(number: int, dark: bool) -> tuple[str, str]:
+    colours = ON_DARK if dark else COLOURS
+    return colours[number % len(colours)], DASHES[number // len(colours) % len(DASHES)]
 
 
 def _ink(drawn: Any, dark: bool) -> None:
@@ -81,6 +84,6 @@ def _ink(drawn: Any, dark: bool) -> None:
     drawn.outline_line_color = grid
 
 
-def line_key(plot: Plot) -> list[tuple[str, str, str]]:
+def line_key(plot: Plot, *, dark: bool = False) -> list[tuple[str, str, str]]:
     """Name, colour and dash of each line, for a key beside the plot."""
-    return [(line.name, *_style(number)) for number, line in enumerate(plot.lines) if line.name]
+    return [(line.name, *_style(number, dark)) for number, line in enumerate(plot.lines) if line.name]

@@ -150,7 +150,7 @@ class RunsSession:
                 "file": str(drawable.index(chosen)),
                 "columns": [[name, name.replace("_", " ")] for name in chosen.quantities],
                 "column": plot.quantity,
-                "key": line_key(plot),
+                "key": line_key(plot, dark=dark),
                 "note": f"{plot.left_out} more lines are in the file." if plot.left_out else "",
             }
             figure = {"id": shown.run_id, "item": figure_json(plot, dark=dark)}
@@ -165,7 +165,7 @@ class RunsSession:
 
     def set_dark(self, dark: bool) -> None:
         """Follow the page's theme."""
-        self.dark = dark
+        self.dark = self.view.dark = dark
         self._draw()
 
     # -- what people do ----------------------------------------------------------------------------------------------

@@ -33,6 +33,7 @@ class RunsView(JSComponent):
     notice = param.String(default="{}", doc="A message: {text, severity, number}.")
     question = param.String(default="{}", doc="What must be confirmed: {id, text, number}.")
     address = param.String(default="{}", doc="What the address bar shall say: {query, replace, number}.")
+    dark = param.Boolean(default=False, doc="Whether the page is dark, which the browser's own controls must know.")
     plot = param.String(default="{}", doc="The shown run's series: {id, item} with a Bokeh document.")
 
     _esm = "\n".join((STATIC / "runs" / f"{name}.js").read_text(encoding="utf-8") for name in PARTS)

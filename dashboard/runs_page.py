@@ -23,6 +23,7 @@ def page(library: Library, build: Build | None) -> pmui.Page:
     query = pn.state.location.search.lstrip("?") if pn.state.location else ""
     session = RunsSession(library, watch(library.root), query)
     made = shell("runs", main=[session.view])
+    session.set_dark(bool(made.dark_theme))
     made.param.watch(lambda event: session.set_dark(bool(event.new)), "dark_theme")
     pn.state.add_periodic_callback(session.poll, period=POLL_MS)
     return made

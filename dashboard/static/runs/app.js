@@ -6,6 +6,12 @@
 const LARGEST_UPLOAD = 200e3    // bytes of a configuration file
 const KEYS = [["N", "new run"], ["/", "find a run"], ["↑ ↓", "move in the list"], ["Enter", "open"], ["Esc", "back to the list"], ["?", "this list"]]
 
+// Whatever scrolls the page (the shell's main part, or the window) goes back to its beginning.
+function toTop(node) {
+  for (let each = node; each; each = each.assignedSlot ?? each.parentNode ?? each.host) if (each.scrollTop) each.scrollTop = 0
+  window.scrollTo({top: 0})
+}
+
 export function render({model, el}) {
   const say = message => model.send_msg(JSON.parse(JSON.stringify(message)))    // without what is undefined
   const list = new RunList(say), form = new RunForm(say), run = new RunDetail(say), comparison = new RunComparison(say)
@@ -53,7 +59,7 @@ export function render({model, el}) {
       shown = mark
       if (!first) {
         (node?.querySelector("[data-focus]") ?? list.node.querySelector("a[data-key]"))?.focus({preventScroll: true})
-        if (node) requestAnimationFrame(() => window.scrollTo({top: 0}))
+        if (node) requestAnimationFrame(() => toTop(app))
       }
     }
     showLog()
@@ -103,6 +109,8 @@ export function render({model, el}) {
 
   for (const [name, act] of [["listing", showRows], ["live", showRows], ["view", showView], ["log", showLog], ["plot", showPlot], ["notice", showNotice], ["address", showAddress], ["question", showQuestion]])
     model.on(name, act)
+  const showDark = () => app.classList.toggle("dark", Boolean(model.dark))
+  model.on("dark", showDark)
   model.on("feedback", () => { const said = parse(model.feedback); if (said) form.answer(said) })
   window.addEventListener("popstate", pop)
   window.addEventListener("keydown", keys)
@@ -118,5 +126,5 @@ export function render({model, el}) {
     window.removeEventListener("dragleave", leave)
     window.removeEventListener("drop", drop)
   })
-  showView(); showPlot(); showNotice(); showAddress()
+  showDark(); showView(); showPlot(); showNotice(); showAddress()
 }
