@@ -108,21 +108,26 @@ def _local(workers: int | None, scratch: Path) -> Iterator[Client]:
     from distributed import Client, LocalCluster
 
     count, memory = size_of_machine(workers)
-    with (
-        LocalCluster(
-            n_workers=count,
-            threads_per_worker=1,
-            processes=True,
-            memory_limit=memory,
-            host="127.0.0.1",
-            dashboard_address="127.0.0.1:0",
-            scheduler_kwargs={"dashboard": False},
-            silence_logs=logging.ERROR,
-            local_directory=str(scratch),
-        ) as cluster,
-        Client(cluster, set_as_default=False) as client,
-    ):
-        yield client
+    cluster = LocalCluster(
+        n_workers=count,
+        threads_per_worker=1,
+        processes=True,
+        memory_limit=memory,
+        host="127.0.0.1",
+        dashboard_address="127.0.0.1:0",
+        scheduler_kwargs={"dashboard": False},
+        silence_logs=logging.ERROR,
+        local_directory=str(scratch),
+    )
+    nannies = logging.getLogger("distributed.nanny")
+    before = nannies.level
+    try:
+        with Client(cluster, set_as_default=False) as client:
+            yield client
+    finally:
+        nannies.setLevel(logging.ERROR)  # a worker ended in the middle of a task is meant to
+        cluster.close()
+        nannies.setLevel(before)
 
 
 def security(address: str) -> Security | None:
@@ -144,6 +149,13 @@ def security(address: str) -> Security | None:
     if not files:
         return None
     return Security(require_encryption=address.startswith(("tls://", "wss://")), **files)
+
+
+def lost_cluster() -> ClusterProblem:
+    """The sentence for a scheduler that went away."""
+    return ClusterProblem(
+        "scheduler: expected it to answer, found that the connection was lost; start it again and resume this run."
+    )
 
 
 def _first_line(error: BaseException) -> str:

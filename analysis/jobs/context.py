@@ -12,8 +12,9 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from analysis.jobs.checkpoint import Checkpoint, packed
-from analysis.jobs.cluster import connected
-from analysis.jobs.errors import ClusterProblem, RunCancelled, RunFailed, RunPaused
+from analysis.jobs.cluster import connected, lost_cluster
+from analysis.jobs.errors import RunCancelled, RunFailed, RunPaused
+from analysis.jobs.workers import check_workers
 from data.errors import DataError
 from data.runs import Progress, Result, WorkingRun
 from data.runs.owner import BEAT_SECONDS, beat
@@ -66,6 +67,7 @@ class JobContext:
         self._client: Client | None = None
         self._stack = ExitStack()
         self._loops = 0
+        self._known_modules: set[str] = set()
         self._meter: _Meter | None = None
         self._asked = ""
         self._ended = threading.Event()
@@ -142,6 +144,27 @@ class JobContext:
     def workers(self) -> int:
         """How many workers there are now."""
         return len(self.client.scheduler_info(n_workers=-1)["workers"])
+
+    def ready(self, *modules: str) -> Client:
+        """The client once there is a worker; those of an existing cluster are asked whether they know these modules.
+
+        Raises
+        ------
+        ClusterProblem : the scheduler cannot be reached, or a worker lacks the program or the data folder.
+        RunCancelled, RunPaused : someone asked for it while there was no worker.
+        """
+        said = False
+        while not self.workers:
+            if not said:
+                self.log("The cluster has no worker now; waiting for one.")
+                said = True
+            time.sleep(_LOOK_SECONDS)
+            self.check()
+        unknown = set(modules) - self._known_modules
+        if self._scheduler is not None and unknown:
+            check_workers(self.client, unknown, self.home)
+            self._known_modules |= unknown
+        return self.client
 
     def map(
         self,
@@ -254,7 +277,7 @@ class _Loop:
     def _submit(
         self, function: Callable[[Any], Any], items: list[Any], numbers: list[int], finished: SimpleQueue[int]
     ) -> dict[int, Future]:
-        client = self.context.client
+        client = self.context.ready(function.__module__, packed.__module__)
         made = client.map(packed, [function] * len(items), items, pure=False, retries=0)
         futures = dict(zip(numbers, made, strict=True))
         for number, future in futures.items():
@@ -278,7 +301,7 @@ class _Loop:
                 continue
             silent = silent or time.monotonic()
             if self.context.client.status == "closed" or time.monotonic() - silent > _LOST_SECONDS:
-                raise _lost_cluster()
+                raise lost_cluster()
 
     def _result(self, future: Future, name: str) -> bytes:
         from distributed.client import FutureCancelledError
@@ -296,11 +319,5 @@ class _Loop:
                 f"{error.allowed_failures + 1} times, most likely for want of memory; choose smaller pieces or fewer workers."
             ) from None
         except FutureCancelledError:
-            raise _lost_cluster() from None
+            raise lost_cluster() from None
         return found
-
-
-def _lost_cluster() -> ClusterProblem:
-    return ClusterProblem(
-        "scheduler: expected it to answer, found that the connection was lost; start it again and resume this run."
-    )

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.errors import AnalysisError
-from analysis.jobs.cluster import scheduler_address
+from analysis.jobs.cluster import lost_cluster, scheduler_address
 from analysis.jobs.context import JobContext
 from analysis.jobs.errors import RunCancelled, RunFailed, RunPaused, RunStopped
 from analysis.jobs.registry import job
@@ -180,6 +180,8 @@ def _sentence(error: Exception, working: WorkingRun) -> str:
         return f"{working.folder}: expected room for results, found the disk full; free some space and resume this run."
     if isinstance(error, AnalysisError | DataError):
         return str(error)
+    if type(error).__name__ == "CommClosedError":  # of Dask, which may not have been imported
+        return str(lost_cluster())
     if isinstance(error, MemoryError):
         return "memory: expected enough for this run, found too little; choose smaller pieces or fewer workers and resume it."
     working.log("".join(traceback.format_exception(error)))

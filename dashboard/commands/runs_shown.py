@@ -126,7 +126,9 @@ def show_settings(job: Job, given: dict[str, Any]) -> None:
     for name, facts in job.schema.get("properties", {}).items():
         missing = name in required and name not in given and "default" not in facts
         value = "(needed)" if missing else setting_text(given.get(name, facts.get("default")))
-        _row(table, name, value, facts.get("x-unit", ""), facts.get("description", ""))
+        choices = ", ".join(setting_text(each) for each in facts.get("enum", []))
+        meaning = f"{facts.get('description', '')} One of: {choices}." if choices else facts.get("description", "")
+        _row(table, name, value, facts.get("x-unit", ""), meaning)
     console.print(table)
 
 

@@ -158,6 +158,11 @@ class Run:
         ]
 
     @property
+    def complete(self) -> bool:
+        """Whether it is done and all that it made is still there, cubes of the data folder included."""
+        return self.state == "done" and all(result.path.exists() for result in self.results)
+
+    @property
     def checksums(self) -> dict[str, str]:
         """SHA-256 of each file in the results folder, by its path there; empty before it is done."""
         sums: dict[str, str] = read_json(self.folder / RESULTS).get("sha256", {})

@@ -68,7 +68,7 @@ class RunStore:
         with explained(self.root), locked(self.root):
             if reuse:
                 for run in self.list():
-                    if run.fingerprint == mark and (run.state == "done" or run.alive):
+                    if run.fingerprint == mark and (run.alive or run.complete):
                         return run
             self._sweep()
             created = datetime.now(UTC)

@@ -72,7 +72,7 @@ def cluster(workers: int) -> Iterator[str]:
         processes=False,
         protocol="tcp://",
         host="127.0.0.1",
-        dashboard_address=":0",
+        dashboard_address="127.0.0.1:0",
         silence_logs=50,
     ) as made:
         yield made.scheduler_address

@@ -8,7 +8,7 @@ import math
 import resource
 import subprocess
 import sys
-import threading
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -21,6 +21,7 @@ from data.home import runs_dir
 from data.runs import Run, RunStore
 from tests.analysis import run_examples
 from tests.analysis.run_examples import ENVIRONMENT, JOB, expected, made
+from tests.analysis.sounding_archives import cluster
 
 SCHEMA = {
     "type": "object",
@@ -59,6 +60,13 @@ def store(home, monkeypatch) -> RunStore:
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     return RunStore(runs_dir(home))
+
+
+@pytest.fixture(scope="module")
+def threads() -> Iterator[str]:
+    """Address of a cluster in this process, for runs that need no processes."""
+    with cluster(1) as address:
+        yield address
 
 
 def created(store: RunStore, **settings) -> Run:
@@ -178,8 +186,8 @@ def test_a_run_computes_what_plain_python_does(store, home, tmp_path):
         ("kill", "expected item 3 to be computed, found that it ended its worker 4 times"),
     ],
 )
-def test_a_failing_item_fails_the_run_in_one_sentence(store, home, mode, sentence):
-    run = execute(home, created(store, mode=mode).id, workers=1)
+def test_a_failing_item_fails_the_run_in_one_sentence(store, home, threads, mode, sentence):
+    run = execute(home, created(store, mode=mode).id, workers=1, scheduler=None if mode == "kill" else threads)
     assert run.state == "failed"
     assert sentence in run.error
     assert "\n" not in run.error
@@ -191,12 +199,12 @@ def test_a_failing_item_fails_the_run_in_one_sentence(store, home, mode, sentenc
         assert "Traceback" in run.log_tail()
 
 
-def test_changed_inputs_are_not_mixed(store, home, tmp_path):
+def test_changed_inputs_are_not_mixed(store, home, threads, tmp_path):
     source = tmp_path / "source"
     source.write_text("one")
     settings = validate(JOB, {"items": 6, "mode": "explain", "reads": str(source)})
     run = store.create("example", settings, inputs=JOB.inputs(settings, home))
-    assert execute(home, run.id, workers=1).state == "failed"
+    assert execute(home, run.id, scheduler=threads).state == "failed"
     source.write_text("two")
     assert "expected the same inputs as when it was started, found others (source)" in execute(home, run.id).error
     source.unlink()
@@ -213,12 +221,12 @@ class TestContext:
     """What jobs may ask of their context, in jobs made for the test."""
 
     @pytest.fixture
-    def ran(self, store, home, monkeypatch):
-        def run(action) -> Run:
+    def ran(self, store, home, threads, monkeypatch):
+        def run(action, scheduler: str | None = threads) -> Run:
             monkeypatch.setattr(
                 run_examples, "JOB", Job("example", "Trial", "A trial.", run_examples.SCHEMA, action, JOB.preview)
             )
-            return execute(home, created(store).id, workers=1)
+            return execute(home, created(store).id, workers=1, scheduler=scheduler)
 
         return run
 
@@ -243,9 +251,6 @@ class TestContext:
         def action(context: JobContext) -> None:
             context.progress(1, 2, "Half", "steps")
             (context.folder / "seed").write_text(str(context.seed))
-            context.scores["threads"] = sum(
-                "Dask" in each.name or "IO loop" in each.name for each in threading.enumerate()
-            )
 
         run = ran(action)
         assert run.state == "done"
@@ -264,7 +269,7 @@ class TestContext:
                     if each.status == psutil.CONN_LISTEN and each.laddr.ip not in ("127.0.0.1", "::1"):
                         raise RunFailed(f"{process} listens at {each.laddr}.")
 
-        run = ran(action)
+        run = ran(action, scheduler=None)
         assert run.error == ""
         assert run.scores["workers"] == 1
         assert 0 < run.scores["memory"] <= 0.8 * psutil.virtual_memory().total

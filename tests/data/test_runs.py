@@ -92,8 +92,12 @@ def test_a_cube_in_the_data_folder_is_found_also_when_the_folder_moves(store, ho
     working = WorkingRun.take(store.root, run.id)
     working.finish([Result("Mean", home / "cubes" / "mean", "cube")])
     home.rename(tmp_path / "elsewhere")
+    store = RunStore(runs_dir(tmp_path / "elsewhere"))
+    assert store.create("grid", SETTINGS).id == run.id
     (moved,) = RunStore(runs_dir(tmp_path / "elsewhere")).get(run.id).results
     assert moved.path == tmp_path / "elsewhere" / "cubes" / "mean"
+    moved.path.rmdir()  # an identical run is no use without what it made
+    assert store.create("grid", SETTINGS).id != run.id
 
 
 def test_runs_are_listed_newest_first(store):
