@@ -61,7 +61,6 @@ class DataPage:
             self._message,
             sizing_mode="stretch_width",
             margin=0,
-            catalogue=catalogue_json(),
             here=self.facts.holdings_json,
             upload=_upload_facts(),
         )
@@ -69,6 +68,7 @@ class DataPage:
         self._finished = self.tasks.finished
         self._looked = 0.0
         self._looking = False
+        self._later(catalogue_json, lambda text: self.view.tell_text("catalogue", text))
 
     def poll(self) -> None:
         """Bring the page up to date with long work and with the data folder; cheap where nothing has changed."""

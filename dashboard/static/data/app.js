@@ -10,7 +10,7 @@ const KEPT = {here: ["q", "kind", "item"], catalogue: ["q", "group", "provider",
 export function render({model, el}) {
   const parse = text => { try { return JSON.parse(text) } catch { return {} } }
   const say = message => model.send_msg(message)
-  const catalogue = parse(model.catalogue)
+  let catalogue = {entries: [], groups: {}, access: {}, ...parse(model.catalogue)}
   const state = {tab: "here", here: {}, catalogue: {}, coverage: {}, import: {}, verify: {}}
   let here = parse(model.here), tasks = [], coverage = {}, verification = {}
 
@@ -115,10 +115,10 @@ export function render({model, el}) {
       const with_held = catalogue.entries.map(each => Object.assign(each, {held: held(each.name).length > 0}))
       const marks = with_held.map(each => each.held).join()
       if (marks !== entries.marks) { entries.marks = marks; entries.rows = new Map() }
-      entries.show(catalogue.entries, now)
+      entries.show(catalogue.entries, now, catalogue.entries.length > 0)
       const chosen = now.item && catalogue.entries.find(each => each.name === now.item)
       if (chosen) { entry.show(chosen, held(chosen.name), tasks); detail = entry.node }
-      else if (now.item) missing(now.item)
+      else if (now.item && catalogue.entries.length) missing(now.item)
     } else if (tab === "here") {
       holdings.show(here.items ?? [], now, here.loaded)
       const chosen = now.item && (here.items ?? []).find(item => item.key === now.item)
@@ -204,6 +204,7 @@ export function render({model, el}) {
     else if (event.key === "/" && !writing && ["here", "catalogue"].includes(state.tab)) { event.preventDefault(); (state.tab === "here" ? holdings : entries).find.focus() }
   }
   const hear = {
+    catalogue: () => { catalogue = {...catalogue, ...parse(model.catalogue)}; show() },
     here: () => { here = parse(model.here); show() },
     tasks: () => { tasks = parse(model.tasks).items ?? []; show() },
     coverage: () => { coverage = parse(model.coverage); if (state.tab === "coverage") show() },
