@@ -56,23 +56,34 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
-def read_configuration(text: str, name: str = "the file") -> RunConfiguration:
+def plain_yaml(text: str) -> Any:
+    """What a YAML text says, in plain values.
+
+    Raises
+    ------
+    yaml.YAMLError, ValueError, RecursionError : it says nothing, asks for objects, or is made to exhaust the reader.
+    """
+    return yaml.load(text, Loader=_Loader)
+
+
+def read_configuration(text: str, name: str = "the file", *, size_bytes: int = 0) -> RunConfiguration:
     """A configuration from YAML: the short form with kind, title, seed and settings, or the `run.yaml` of a run.
 
     Parameters
     ----------
     text : of the file, any text.
     name : of the file, for the sentence.
+    size_bytes : of the file where its text was not even sent.
 
     Raises
     ------
     ConfigurationProblem : too long, not YAML, or not the configuration of a run.
     """
     name = name[:80] or "the file"
-    if len(text.encode("utf-8", "replace")) > LARGEST_BYTES:
+    if max(size_bytes, len(text.encode("utf-8", "replace"))) > LARGEST_BYTES:
         raise _problem(name, f"more than {LARGEST_BYTES // 1000} kB")
     try:
-        facts = yaml.load(text, Loader=_Loader)
+        facts = plain_yaml(text)
     except RecursionError:
         raise _problem(name, "text nested too deeply") from None
     except (yaml.YAMLError, ValueError) as error:

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator
 
+from dashboard.run_configuration import plain_yaml
 from dashboard.run_fields import Field, closed_choices, plain_text
 
 BOX_EDGES = ("west", "south", "east", "north")
@@ -249,7 +250,7 @@ def _box(given: Any) -> list[float] | None:
 
 def _yaml(text: str) -> Any:
     try:
-        return yaml.safe_load(text)
+        return plain_yaml(text)
     except (yaml.YAMLError, RecursionError, ValueError):
         raise ValueError("This is not YAML; write it as in a configuration file.") from None
 

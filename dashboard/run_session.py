@@ -273,9 +273,7 @@ class RunsSession:
 
     def _upload(self, name: str, text: str, size: object) -> None:
         def work() -> tuple[Form, list[str]]:
-            given = read_configuration(
-                "x" * size if isinstance(size, int) and not text and size < 10**6 else text, name
-            )
+            given = read_configuration(text, name, size_bytes=size if isinstance(size, int) else 0)
             if given.kind not in kinds():
                 known = ", ".join(kinds()) or "none"
                 raise DataError(

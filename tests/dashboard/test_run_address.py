@@ -22,7 +22,9 @@ FIELDS = fields_of(SCHEMA, OFFERED)
         RunsAddress(),
         RunsAddress("run", run="20260101-grid-1a2b"),
         RunsAddress("compare", compare=("one", "two")),
-        RunsAddress("new", kind="grid", title="A & B = 100 %", values={"modes": ["nadir", "glint"], "box": ["1,2,3,4"]}),
+        RunsAddress(
+            "new", kind="grid", title="A & B = 100 %", values={"modes": ["nadir", "glint"], "box": ["1,2,3,4"]}
+        ),
         RunsAddress("new"),
     ],
 )

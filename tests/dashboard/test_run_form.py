@@ -101,6 +101,7 @@ def test_the_untouched_form_gives_the_defaults(fields: dict[str, Field]) -> None
         ),
         ("outline", "1,2; 3,4", "At least 3 values are needed."),
         ("extra", "{a: [", "This is not YAML; write it as in a configuration file."),
+        ("extra", "{a: &x [1], b: *x}", "This is not YAML; write it as in a configuration file."),
         ("extra", "just words", "'just words' is not a set of named values."),
         ("extra", "!!python/object/apply:os.system [ls]", "This is not YAML; write it as in a configuration file."),
         (
