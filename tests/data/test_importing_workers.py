@@ -285,3 +285,29 @@ def test_rows_of_a_month_stay_together():
     made = to_table(product(range(10), seconds_apart=3600))  # over the end of March
     months = {partition.month: sum(part.num_rows for part in rows) for partition, rows in by_partition([made]).items()}
     assert months == {590: 2, 591: 8}
+
+
+def test_memory_does_not_grow_with_what_is_imported(tmp_path, monkeypatch):
+    import tracemalloc
+
+    import pyarrow as pa
+
+    monkeypatch.setattr(preparing, "_BATCH_BYTES", 2**20)
+    usual, peaks = pa.default_memory_pool(), []
+    for days in (4, 16):
+        folder = tmp_path / f"in{days}"
+        folder.mkdir()
+        for day in range(days):
+            name = f"oco2_LtCO2_2007{day + 1:02d}_B11210Ar_240820000231s.nc4"
+            write_lite(folder, lite_arrays(2000, start=f"2020-07-{day + 1:02d}T04:30:00", seed=day), name=name)
+        pool = pa.proxy_memory_pool(usual)
+        pa.set_memory_pool(pool)
+        tracemalloc.start()
+        try:
+            import_paths([folder], home=tmp_path / f"home{days}", workers=1)
+            peaks.append(tracemalloc.get_traced_memory()[1] + pool.max_memory())
+        finally:
+            tracemalloc.stop()
+            pa.set_memory_pool(usual)
+    assert len(contents(tmp_path / "home16")) == 16 * 2000
+    assert peaks[1] < 1.3 * peaks[0], peaks
