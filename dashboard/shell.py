@@ -75,6 +75,7 @@ a:hover, a:focus-visible { opacity: 1; background: rgb(255 255 255 / 14%); }
 a[aria-current] { opacity: 1; background: rgb(255 255 255 / 20%); }
 @media (max-width: 900px) {
   :host { margin-left: 6px; }
+  a[aria-current] { order: -1; }
   nav { max-width: calc(100vw - 220px); mask-image: linear-gradient(to right, black 85%, transparent); }
 }
 """
