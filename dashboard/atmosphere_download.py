@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.errors import AnalysisError
-from analysis.statistics.sections import Stability
+from analysis.statistics.stability import Stability
 from analysis.statistics.vertical import stability_margin
 from dashboard.atmosphere_shown import (
     Volumes,

@@ -18,9 +18,11 @@ import panel_material_ui as pmui
 from bokeh.events import Tap
 
 from analysis.errors import AnalysisError
-from analysis.statistics.sections import Cancelled, Stability
+from analysis.statistics.sections import Cancelled
+from analysis.statistics.stability import Stability
 from dashboard.address import AddressBar
 from dashboard.atmosphere_controls import AtmosphereControls
+from dashboard.atmosphere_layout import body, panels, time_bar
 from dashboard.atmosphere_shown import (
     History,
     Moment,
@@ -64,50 +66,6 @@ PROGRESS_EVERY = 8
 
 _WORK = ThreadPoolExecutor(max_workers=3, thread_name_prefix="atmosphere")
 
-_BODY = """
-.scroll-button { display: none; }
-:host { display: flex; flex-direction: column; gap: 6px; padding: 6px 12px 8px; box-sizing: border-box; width: 100%; }
-@media (max-width: 900px) { :host { padding: 4px; } }
-"""
-_BAR = """
-.scroll-button { display: none; }
-:host { display: grid; grid-template-columns: 1fr minmax(340px, 42%); gap: 12px; align-items: center; width: 100%; }
-:host > * { min-width: 0; }
-@media (max-width: 900px) { :host { grid-template-columns: 1fr; gap: 0; } }
-"""
-_GRID = """
-.scroll-button { display: none; }
-:host { display: grid; grid-template-columns: minmax(0, 2fr) minmax(340px, 1fr); gap: 8px; width: 100%;
-  height: calc(100vh - 142px); min-height: 600px; flex: none; }
-:host > * { min-width: 0; min-height: 0; height: 100%; }
-@media (max-width: 900px) {
-  :host { display: flex; flex-direction: column; height: auto; }
-  :host > * { height: auto; flex: none; }
-}
-"""
-_SECTIONS = """
-.scroll-button { display: none; }
-:host { display: grid; grid-template-columns: repeat(16, minmax(0, 1fr));
-  grid-template-rows: minmax(0, 1.2fr) minmax(0, 1fr); gap: 8px; height: 100%; width: 100%; }
-:host > * { grid-column: span 5; min-width: 0; min-height: 0; height: 100%; }
-:host > .section { grid-column: span 11; }
-:host > .history { grid-column: span 6; }
-@media (max-width: 900px) { :host { display: flex; flex-direction: column; } :host > * { height: 290px; flex: none; } }
-"""
-_ASIDE = """
-.scroll-button { display: none; }
-:host { display: flex; flex-direction: column; gap: 8px; height: 100%; width: 100%; }
-:host > .map { flex: none; height: auto; aspect-ratio: 1.6; max-height: 42%; }
-:host > .zone { flex: 1; min-height: 0; border-radius: 8px; }
-@media (max-width: 900px) { :host > .map { max-height: none; } :host > .zone { flex: none; height: auto; } }
-"""
-_CARD = """
-.scroll-button { display: none; }
-:host { background: var(--mui-palette-background-paper, #fff); border-radius: 8px; padding: 4px; box-sizing: border-box;
-  overflow: hidden; }
-:host > * { height: 100%; }
-"""
-
 
 class AtmospherePage:
     """One session's Atmosphere page.
@@ -150,20 +108,9 @@ class AtmospherePage:
 
     def main(self) -> list[Any]:
         """What stands in the middle of the page."""
-        cards = {
-            name: pn.Column(
-                pn.pane.Bokeh(fig, sizing_mode="stretch_both", margin=0),
-                css_classes=[name],
-                stylesheets=[_CARD],
-                margin=0,
-            )
-            for name, fig in self.views.figures.items()
-        }
-        aside = pn.Column(cards.pop("map"), self.table, stylesheets=[_ASIDE], margin=0)
-        sections = pn.Column(*cards.values(), stylesheets=[_SECTIONS], margin=0)
-        self.bar = pn.Column(self.summary, self.controls.player, stylesheets=[_BAR], margin=0, visible=False)
-        self.grid = pn.Column(sections, aside, stylesheets=[_GRID], margin=0, visible=False)
-        return [pn.Column(self.notice, self.empty, self.bar, self.grid, self.address, stylesheets=[_BODY], margin=0)]
+        self.bar = time_bar(self.summary, self.controls.player)
+        self.grid = panels(self.views.figures, self.table)
+        return [body(self.notice, self.empty, self.bar, self.grid, self.address)]
 
     def poll(self) -> None:
         """Take in data sets that were imported or removed since the last look."""
@@ -265,12 +212,20 @@ class AtmospherePage:
             self._quiet = True
             try:
                 self.state.param.update(**self.state.fit(choices[self.state.volume]))
+                self._stay_within(self.volume)
             finally:
                 self._quiet = False
             self.views.show_grid(self.volume.grid)
             self.controls.about.object = about_text(self.volume)
             self.controls.help.object = HELP
         self.controls.offer(choices)
+
+    def _stay_within(self, volume: Volume) -> None:
+        """A place outside a regional data set becomes its middle."""
+        grid, (lon, lat) = volume.grid, self.state.point
+        if grid.row(lat) is None or grid.column(lon) is None:
+            middle = grid.west + 0.5 * grid.nlon * grid.dlon, grid.south + 0.5 * grid.nlat * grid.dlat
+            self.state.point = ((middle[0] + 180.0) % 360.0 - 180.0, middle[1])
 
     def _work_out_stability(self, volume: Volume) -> None:
         self._stability_key = stability_key(volume, self.state)

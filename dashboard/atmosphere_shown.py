@@ -13,22 +13,19 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.errors import AnalysisError
+from analysis.errors import AnalysisError, SeriesTooShort
 from analysis.statistics.area import weighted_quantiles
 from analysis.statistics.sections import (
     LatitudeSection,
     Profile,
     Selection,
-    Stability,
     TimeSection,
-    ZoneRow,
     column_map,
     latitude_section,
     profile,
-    stability,
     time_section,
-    zone_table,
 )
+from analysis.statistics.stability import Stability, ZoneRow, stability, zone_table
 from analysis.statistics.vertical import VerticalAxis, stability_margin
 from dashboard.atmosphere_state import COMPONENT_NAMES, TOPS, AtmosphereState, VolumeChoice
 from dashboard.regions import named_region, region_title
@@ -232,6 +229,8 @@ def value_limits(volume: Volume, state: AtmosphereState) -> tuple[Limits, Limits
     that they stay the same while time goes on.
     """
     steps = volume.steps_with(state.component)
+    if not steps.size:
+        raise SeriesTooShort(f"{volume.title}: there is no time with {state.component} and pressure.")
     some = np.unique(steps[np.round(np.linspace(0, steps.size - 1, min(3, steps.size))).astype(int)])
     axis = axis_of(state)
     sections = [latitude_section(volume, int(step), state.component, axis).values for step in some]

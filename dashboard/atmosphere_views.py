@@ -24,7 +24,7 @@ from bokeh.models import (
 )
 from bokeh.plotting import figure
 
-from analysis.statistics.sections import Stability, ZoneRow
+from analysis.statistics.stability import Stability, ZoneRow
 from analysis.statistics.vertical import VerticalAxis
 from dashboard.atmosphere_shown import History, Limits, Moment, ZoneShape, axis_edges
 from dashboard.linked import hovmoller, milliseconds
@@ -35,6 +35,8 @@ from data.palettes import palette
 ZONE = "#ff3d6e"
 LINE = "#1f7a9c"
 PRESSURE_TICKS = (1000, 850, 700, 500, 300, 200, 100, 70, 50, 30, 20, 10, 5, 2, 1)
+SHORT_NAME = 17
+"""Longer names of places would be cut off above the profile."""
 _LATITUDE = "return tick === 0 ? '0°' : Math.abs(tick) + '°' + (tick < 0 ? 'S' : 'N')"
 _LONGITUDE = (
     "return tick === 0 || Math.abs(tick) === 180 ? Math.abs(tick) + '°' : Math.abs(tick) + '°' + (tick < 0 ? 'W' : 'E')"
@@ -140,14 +142,15 @@ class AtmosphereViews:
             profile.level_km if axis.kind == "km" else -np.log(np.where(profile.level_hpa > 0, profile.level_hpa, 1))
         )
         self.profile_levels.data = {"x": profile.level_values.astype(float), "y": levels}
-        band = "± std of columns" if profile.count > 1 else "all times"
-        self.profile.xaxis.axis_label = f"ppm; band: {band}"
+        self.profile.xaxis.axis_label = f"ppm; band: {'± std' if profile.count > 1 else 'all times'}"
         if profile.count > 1:
             self.show_band(profile.mean - profile.spread, profile.mean + profile.spread)
         self.column.location = profile.column_ppm if np.isfinite(profile.column_ppm) else 0.0
         self.column.visible = bool(np.isfinite(profile.column_ppm))
         self.section.title.text = found.heading
-        self.profile.title.text = f"Profile: {found.place}"
+        self.profile.title.text = (
+            f"Profile: {found.place}" if len(found.place) <= SHORT_NAME else "Profile of the region"
+        )
         self.map.title.text = "Column mean: click for a place"
         self.at_latitude.location = found.latitude
         self._fit_profile()

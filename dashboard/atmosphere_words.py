@@ -6,7 +6,7 @@ from html import escape
 
 import numpy as np
 
-from analysis.statistics.sections import Stability, ZoneRow
+from analysis.statistics.stability import Stability, ZoneRow
 from dashboard.atmosphere_shown import Moment
 from dashboard.atmosphere_state import COMPONENT_NAMES, SPANS, AtmosphereState
 from dashboard.attribution import Attribution, attribution_of

@@ -15,11 +15,10 @@ from analysis.statistics.sections import (
     column_map,
     latitude_section,
     profile,
-    stability,
     thinned,
     time_section,
-    zone_table,
 )
+from analysis.statistics.stability import stability, zone_table
 from analysis.statistics.vertical import VerticalAxis
 from analysis.world.atmosphere import BACKGROUND_PPM, LAT, simulated_volume, write_simulated_volume
 from analysis.world.climate import Climate, month_number

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from analysis.statistics.sections import zone_table
+from analysis.statistics.stability import zone_table
 from dashboard.atmosphere_download import KINDS, NoDownload, atmosphere_file
 from dashboard.atmosphere_page import AtmospherePage
 from dashboard.atmosphere_shown import (
@@ -37,7 +37,7 @@ from data.errors import DataError
 from data.home import volumes_dir
 from data.readers import read
 from data.volumes import VolumeStore
-from tests.data.level_files import level_file
+from tests.data.level_files import LON, PARTS, level_file
 
 CHOICES = {
     "a": VolumeChoice("a", "A", ("co2", "co2_bio"), ("2020-01", "2020-02", "2020-03")),
@@ -219,6 +219,28 @@ def test_the_page_fills_itself_and_follows_its_state(root):
 
 
 NORTH = "Northern hemisphere"
+
+
+def test_a_regional_data_set_begins_in_its_middle(tmp_path):
+    path = tmp_path / "CT2022.molefrac_nam1x1_2020-01-01.nc"
+    level_file(path, times=(7305.1, 7305.2, 7305.3), lon=LON[:4])
+    VolumeStore(volumes_dir(tmp_path)).append(read(path))
+    page = AtmospherePage(Library(tmp_path))
+    page.main()
+    page.poll()
+    assert page.state.point == (-120.0, 0.0) and page.moment is not None and not page.notice.visible
+    assert "component=co2" in page.address.query and page.stability is not None
+
+
+def test_components_without_their_pressure_say_what_is_missing(tmp_path):
+    path = tmp_path / "CT2022.molefrac_components_glb3x2_2020-01-01.nc"
+    level_file(path, parts=PARTS, geometry=False)
+    VolumeStore(volumes_dir(tmp_path)).append(read(path))
+    page = AtmospherePage(Library(tmp_path))
+    page.main()
+    page.poll()
+    assert page.notice.visible and "molefrac_glb3x2" in page.notice.object
+    assert "at least three times" in page.table.object
 
 
 def test_back_in_history_is_an_address_like_any_other(root):
