@@ -52,7 +52,7 @@ from dashboard.atmosphere_words import (
 from dashboard.background import Build
 from dashboard.library import Library
 from dashboard.regions import region_exists, region_names, region_rings
-from dashboard.shell import shell
+from dashboard.shell import repeat, shell
 from data.errors import DataError
 from data.volumes import Volume
 
@@ -382,6 +382,6 @@ def page(library: Library, build: Build | None) -> pmui.Page:
     made.param.watch(lambda event: view.set_dark(bool(event.new)), "dark_theme")
     view.poll()
     pn.state.onload(view.begin)
-    pn.state.add_periodic_callback(view.poll, period=POLL_MS)
+    repeat(view.poll, milliseconds=POLL_MS)
     pn.state.on_session_destroyed(lambda context: view.close())
     return made

@@ -24,7 +24,7 @@ from dashboard.data_tasks import Task, tasks_of
 from dashboard.data_upload import TOKEN
 from dashboard.data_view import DataView
 from dashboard.library import Library
-from dashboard.shell import shell
+from dashboard.shell import repeat, shell
 from data.catalog import Entry, load
 from data.citing import bibtex, how_to_cite
 from data.errors import DataError, StoreProblem
@@ -112,9 +112,10 @@ class DataPage:
         self.poll()
 
     def _where(self, asked: dict[str, Any]) -> None:
+        print("WHERE", asked, pn.state.curdoc, self.doc, pn.state.loaded, flush=True)
         year = asked.get("year")
         instrument, chosen = str(asked.get("instrument", "")), year if isinstance(year, int) else None
-        self._later(lambda: self.facts.where_json(instrument, chosen), lambda text: self.view.tell_text("where", text))
+        self._later(lambda: self.facts.where_json(instrument, chosen), lambda text: (print("SHOW", len(text), pn.state.curdoc, pn.state.loaded, text == self.view.where, flush=True), self.view.tell_text("where", text)))
 
     def _cite(self, asked: dict[str, Any]) -> None:
         keys, entries = ([str(each) for each in asked.get(name) or ()][:MOST_CITED] for name in ("keys", "entries"))
@@ -207,7 +208,7 @@ def page(library: Library, build: Build | None) -> pmui.Page:
     data = DataPage(library)
     made = shell("data", main=[data.view])
     data.poll()
-    pn.state.add_periodic_callback(data.poll, period=POLL_MS)
+    repeat(data.poll, milliseconds=POLL_MS)
     return made
 
 

@@ -13,7 +13,7 @@ from dashboard.about import about, download_buttons
 from dashboard.background import Build
 from dashboard.explore import POLL_MS, ExplorePage
 from dashboard.library import Library
-from dashboard.shell import STATIC, shell
+from dashboard.shell import STATIC, repeat, shell
 from dashboard.wording import time_text
 
 NARROW_PIXELS = 900
@@ -164,7 +164,7 @@ def page(library: Library, build: Build | None) -> pmui.Page:
         pn.state.onload(fill)
     else:
         view.on_ready = fill  # when the browser has painted the map
-    pn.state.add_periodic_callback(poll, period=POLL_MS)
+    repeat(poll, milliseconds=POLL_MS)
     return made
 
 

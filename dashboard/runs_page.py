@@ -12,7 +12,7 @@ from dashboard.background import Build
 from dashboard.library import Library
 from dashboard.run_session import RunsSession
 from dashboard.run_watch import RunWatch
-from dashboard.shell import shell
+from dashboard.shell import repeat, shell
 
 POLL_MS = 1000
 """How often a session looks for changes; all sessions share one reading of the disk."""
@@ -25,7 +25,7 @@ def page(library: Library, build: Build | None) -> pmui.Page:
     made = shell("runs", main=[session.view])
     session.set_dark(bool(made.dark_theme))
     made.param.watch(lambda event: session.set_dark(bool(event.new)), "dark_theme")
-    pn.state.add_periodic_callback(session.poll, period=POLL_MS)
+    repeat(session.poll, milliseconds=POLL_MS)
     return made
 
 

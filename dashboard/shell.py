@@ -5,7 +5,7 @@ One place decides which pages there are; a page module is imported when its page
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -117,6 +117,11 @@ class _Idle(param.Parameterized):
     """
 
     busy = param.Boolean(default=False)
+
+
+def repeat(callback: Callable[[], None], *, milliseconds: int) -> None:
+    """Call something again and again, from when the browser has the page: what a session changes before that can be lost."""
+    pn.state.onload(lambda: pn.state.add_periodic_callback(callback, period=milliseconds))
 
 
 def navigation(address: str) -> pn.pane.HTML:
