@@ -1,15 +1,23 @@
-"""What a run has computed so far: one file a finished item, whole or absent."""
+"""What a run has computed so far: one file a finished item, whole or absent.
+
+Workers write the files themselves, so that results do not travel through the scheduler and are safe as soon as they exist.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import pickle
 import re
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from data.runs.files import write_whole
+
+_SHOWN_SECONDS = 10.0
+"""A file that another machine wrote may be seen here only after a while."""
 
 
 class Checkpoint:
@@ -31,22 +39,42 @@ class Checkpoint:
         return cls(parent / f"{number:03d}-{re.sub('[^a-z0-9]+', '-', label.lower())[:40].strip('-')}")
 
     def __contains__(self, key: str) -> bool:
-        return _name(key) in self._there
+        return file_name(key) in self._there
 
-    def keep(self, key: str, content: bytes) -> None:
-        """Write an item's result (as `packed` made it) so that no kill can take it back."""
-        write_whole(self.folder / _name(key), content)
-        self._there.add(_name(key))
+    def note(self, key: str) -> None:
+        """An item is finished: a worker has written its file."""
+        path = self.folder / file_name(key)
+        until = time.monotonic() + _SHOWN_SECONDS
+        while not path.exists() and time.monotonic() < until:
+            time.sleep(0.1)
+            list(self.folder.iterdir())  # makes network file systems look again
+        path.stat()
+        self._there.add(path.name)
 
     def get(self, key: str) -> Any:
         """An item's result."""
-        return pickle.loads((self.folder / _name(key)).read_bytes())
+        return pickle.loads((self.folder / file_name(key)).read_bytes())
 
 
-def packed(function: Callable[[Any], Any], item: Any) -> bytes:
-    """Compute an item and pack its result; this is what workers do."""
-    return pickle.dumps(function(item), protocol=pickle.HIGHEST_PROTOCOL)
+@dataclass(frozen=True)
+class Keeping:
+    """Computes an item and keeps its result; this is what workers do.
+
+    Attributes
+    ----------
+    function : of an item.
+    folder : of the checkpoint.
+    """
+
+    function: Callable[[Any], Any]
+    folder: str
+
+    def __call__(self, item: Any, key: str) -> None:
+        path = Path(self.folder) / file_name(key)
+        if not path.exists():  # it is there if a worker was lost between writing it and saying so
+            write_whole(path, pickle.dumps(self.function(item), protocol=pickle.HIGHEST_PROTOCOL))
 
 
-def _name(key: str) -> str:
+def file_name(key: str) -> str:
+    """Name of an item's file."""
     return f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.pickle"

@@ -25,6 +25,10 @@ _TLS = {
     "tls_client_cert": "CARBONWEATHER_TLS_CERT",
     "tls_client_key": "CARBONWEATHER_TLS_KEY",
 }
+_DASK = {
+    "distributed.scheduler.worker-saturation": 1.0,  # no task waits at a worker, to be lost or blamed with another
+    "distributed.admin.large-graph-warning-threshold": "1 TB",  # items are meant to carry what they need
+}
 _CONNECT_SECONDS = 10
 _WORKER_BYTES = 1_000_000_000
 """A worker needs so much to be of use; with less memory there are fewer of them."""
@@ -77,12 +81,10 @@ def connected(scheduler: str | None, workers: int | None, scratch: Path) -> Iter
     ------
     ClusterProblem : the scheduler cannot be reached.
     """
-    if scheduler:
-        with _existing(scheduler) as client:
-            yield client
-    else:
-        with _local(workers, scratch) as client:
-            yield client
+    import dask
+
+    with dask.config.set(_DASK), _existing(scheduler) if scheduler else _local(workers, scratch) as client:
+        yield client
 
 
 @contextmanager

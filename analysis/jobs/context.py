@@ -11,11 +11,10 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from analysis.jobs.checkpoint import Checkpoint, packed
+from analysis.jobs.checkpoint import Checkpoint, Keeping
 from analysis.jobs.cluster import connected, lost_cluster
 from analysis.jobs.errors import RunCancelled, RunFailed, RunPaused
 from analysis.jobs.workers import check_workers
-from data.errors import DataError
 from data.runs import Progress, Result, WorkingRun
 from data.runs.owner import BEAT_SECONDS, beat
 
@@ -261,11 +260,11 @@ class _Loop:
         try:
             if missing:
                 context.check()
-                futures = self._submit(function, [items[number] for number in missing], missing, finished)
+                futures = self._submit(function, items, keys, missing, finished)
             for number, item in enumerate(items):
                 while keys[number] not in self.checkpoint:
                     ready = self._next(finished)
-                    self.checkpoint.keep(keys[ready], self._result(futures.pop(ready), keys[ready]))
+                    self._take(futures.pop(ready), keys[ready])
                     done += sizes[ready]
                     context.progress(done, total, self.label, self.unit)
                 context.check()
@@ -275,11 +274,17 @@ class _Loop:
                 context.client.cancel(list(futures.values()))
 
     def _submit(
-        self, function: Callable[[Any], Any], items: list[Any], numbers: list[int], finished: SimpleQueue[int]
+        self,
+        function: Callable[[Any], Any],
+        items: list[Any],
+        keys: list[str],
+        missing: list[int],
+        finished: SimpleQueue[int],
     ) -> dict[int, Future]:
-        client = self.context.ready(function.__module__, packed.__module__)
-        made = client.map(packed, [function] * len(items), items, pure=False, retries=0)
-        futures = dict(zip(numbers, made, strict=True))
+        client = self.context.ready(function.__module__, Keeping.__module__)
+        work = Keeping(function, str(self.checkpoint.folder))
+        made = client.map(work, [items[each] for each in missing], [keys[each] for each in missing], pure=False)
+        futures = dict(zip(missing, made, strict=True))
         for number, future in futures.items():
             future.add_done_callback(lambda _, number=number: finished.put(number))
         return futures
@@ -303,21 +308,18 @@ class _Loop:
             if self.context.client.status == "closed" or time.monotonic() - silent > _LOST_SECONDS:
                 raise lost_cluster()
 
-    def _result(self, future: Future, name: str) -> bytes:
-        from distributed.client import FutureCancelledError
+    def _take(self, future: Future, key: str) -> None:
+        """Count a finished item, or raise what went wrong with it."""
         from distributed.scheduler import KilledWorker
 
-        from analysis.errors import AnalysisError
-
-        try:
-            found: bytes = future.result()
-        except (AnalysisError, DataError, MemoryError):
-            raise
-        except KilledWorker as error:
-            raise RunFailed(
-                f"{self.label}: expected {name[:80]} to be computed, found that it ended its worker "
-                f"{error.allowed_failures + 1} times, most likely for want of memory; choose smaller pieces or fewer workers."
-            ) from None
-        except FutureCancelledError:
-            raise lost_cluster() from None
-        return found
+        if future.status == "cancelled":
+            raise lost_cluster()
+        if future.status == "error":
+            error = future.exception()
+            if isinstance(error, KilledWorker):
+                raise RunFailed(
+                    f"{self.label}: expected {key[:80]} to be computed, found that the worker that had it was lost "
+                    f"{error.allowed_failures + 1} times, most likely for want of memory; choose smaller pieces or fewer workers."
+                )
+            raise error
+        self.checkpoint.note(key)

@@ -183,7 +183,7 @@ def test_a_run_computes_what_plain_python_does(store, home, tmp_path):
         ("raise", "ZeroDivisionError: a mistake in the job: this was not foreseen"),
         ("full", "expected room for results, found the disk full; free some space and resume"),
         ("memory", "memory: expected enough for this run"),
-        ("kill", "expected item 3 to be computed, found that it ended its worker 4 times"),
+        ("kill", "to be computed, found that the worker that had it was lost 4 times"),
     ],
 )
 def test_a_failing_item_fails_the_run_in_one_sentence(store, home, threads, mode, sentence):
