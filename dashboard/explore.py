@@ -38,6 +38,8 @@ POLL_MS = 2000
 """How often a session looks for new months or data sets."""
 SNAP_SHARE = 0.008
 """A click this near to a ground site, as a share of the map's width, means the site."""
+UNCERTAINTIES = ("xco2_std", "xco2_stderr")
+"""Variables that say how sure XCO2 is; the first that a cube has is what is hatched."""
 FIRST_ESTIMATE_CELLS = 20_000
 """A region is first averaged on the finest pyramid level with at most this many cells in its box: under 100 ms."""
 
@@ -169,9 +171,10 @@ class ExplorePage(Shown):
                 "step": other[2],
                 "version": other[0].version,
             }
-        if "xco2_std" in cube.variables and state.variable != "xco2_std":
-            threshold = float(cube.limits("xco2_std")[0] + 0.6 * np.diff(cube.limits("xco2_std"))[0])
-            spec["std"] = {"cube": state.cube, "variable": "xco2_std", "version": cube.version, "threshold": threshold}
+        std = next((name for name in UNCERTAINTIES if name in cube.variables), "")
+        if std and state.variable != std:
+            threshold = float(cube.limits(std)[0] + 0.6 * np.diff(cube.limits(std))[0])
+            spec["std"] = {"cube": state.cube, "variable": std, "version": cube.version, "threshold": threshold}
         return spec
 
     # -- changes -----------------------------------------------------------------------------------------------------

@@ -81,7 +81,7 @@ def layers(variable: str, units: str, long_name: str) -> list[Variable]:
     what = STANDARD_NAMES.get(variable.removesuffix("_x2019"), long_name or variable)
     return [
         Variable(variable, units, f"mean {what}", "float32"),
-        Variable(f"{variable}_std", units, f"standard deviation of the soundings of {what}", "float32"),
+        Variable(f"{variable}_spread", units, f"standard deviation of the soundings of {what}", "float32"),
         Variable(f"{variable}_stderr", units, f"standard error of the mean {what}", "float32"),
         Variable("n_soundings", "1", f"number of soundings of {what}", "float32"),
         Variable("n_days", "1", "number of overpasses (local days with soundings)", "float32"),

@@ -292,7 +292,7 @@ def _quantile_places(settings: dict[str, Any]) -> dict[str, int]:
 def _map_variables(settings: dict[str, Any], source: Source) -> list[Variable]:
     variable, units = settings["variable"], source.units
     what = STANDARD_NAMES.get(variable.removesuffix("_x2019"), source.long_name or variable)
-    named = {"mean": variable, "standard_error": f"{variable}_stderr", "spread": f"{variable}_std"}
+    named = {"mean": variable, "standard_error": f"{variable}_stderr"}
     found = [
         Variable(named.get(name, f"{variable}_{name}"), units, f"{describe(name)} of {what}", "float32")
         for name in _statistics(settings)

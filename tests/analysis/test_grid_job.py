@@ -73,7 +73,7 @@ def test_the_cube_is_what_pandas_makes_of_the_archive(filled: Path, one_worker: 
         np.testing.assert_allclose(found["xco2"][place], cells.loc[month]["mean"], rtol=1e-6)
         np.testing.assert_array_equal(found["n_days"][place], cells.loc[month]["size"])
         np.testing.assert_array_equal(found["n_soundings"][place], soundings.loc[month]["size"])
-        np.testing.assert_allclose(found["xco2_std"][place], soundings.loc[month]["std"], rtol=1e-5)
+        np.testing.assert_allclose(found["xco2_spread"][place], soundings.loc[month]["std"], rtol=1e-5)
         assert (found["xco2_stderr"][place] >= np.float32(0.3)).all()
         assert np.isnan(found["n_soundings"]).sum() == 72 * 144 - place.size
     assert run.scores == {"soundings": len(frame), "cells": len(cells)}

@@ -238,6 +238,6 @@ def test_periods_come_when_they_are_whole():
 
 def test_what_a_map_shows():
     names = [variable.name for variable in layers("xco2", "ppm", "")]
-    assert names == ["xco2", "xco2_std", "xco2_stderr", "n_soundings", "n_days"]
+    assert names == ["xco2", "xco2_spread", "xco2_stderr", "n_soundings", "n_days"]
     assert "dry-air mole fraction" in layers("xco2", "ppm", "")[0].long_name
     assert layers("sif_740nm", "W", "SIF")[2].long_name == "standard error of the mean SIF"
