@@ -90,13 +90,8 @@ class AtmosphereControls:
             margin=0,
             size="small",
         )
-        self._bind(go_to)
-        state.param.watch(lambda *_: self.show(), list(state.param))
-
-    def widgets(self) -> list[Any]:
-        """In the order of the sidebar."""
-        wide: dict[str, Any] = {"sizing_mode": "stretch_width", "margin": 0}
-        return [
+        wide = {"sizing_mode": "stretch_width", "margin": 0}
+        self.widgets = [
             self.volume,
             self.about,
             self.component,
@@ -115,12 +110,17 @@ class AtmosphereControls:
             self.palette,
             *(_button(label, kind) for label, kind in DOWNLOADS),
         ]
+        """In the order of the sidebar."""
+        self._bind(go_to)
+        state.param.watch(lambda *_: self.show(), list(state.param))
 
     def offer(self, choices: Mapping[str, VolumeChoice]) -> None:
         """New choices: data sets, components and times of the chosen one."""
         choice = choices.get(self.state.volume)
         self._binding = True
         try:
+            for widget in self.widgets:
+                widget.visible = choice is not None
             titles: dict[str, str] = {}
             for name, item in choices.items():
                 titles[item.title if item.title not in titles else f"{item.title} ({name})"] = name

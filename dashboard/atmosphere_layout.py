@@ -58,12 +58,12 @@ def body(*parts: Any) -> pn.Column:
 
 
 def time_bar(summary: Any, player: Any) -> pn.Column:
-    """The sentence and the time slider; hidden until there is something to show."""
-    return pn.Column(summary, player, stylesheets=[_BAR], margin=0, visible=False)
+    """The sentence and the time slider."""
+    return pn.Column(summary, player, stylesheets=[_BAR], margin=(0, 0, 6, 0))
 
 
 def panels(figures: Mapping[str, Any], table: Any) -> pn.Column:
-    """Figures by name and the zone's table; hidden until there is something to show."""
+    """Figures by name and the zone's table."""
     cards = {
         name: pn.Column(
             pn.pane.Bokeh(fig, sizing_mode="stretch_both", margin=0), css_classes=[name], stylesheets=[_CARD], margin=0
@@ -72,4 +72,9 @@ def panels(figures: Mapping[str, Any], table: Any) -> pn.Column:
     }
     aside = pn.Column(cards.pop("map"), table, stylesheets=[_ASIDE], margin=0)
     sections = pn.Column(*cards.values(), stylesheets=[_SECTIONS], margin=0)
-    return pn.Column(sections, aside, stylesheets=[_GRID], margin=0, visible=False)
+    return pn.Column(sections, aside, stylesheets=[_GRID], margin=0)
+
+
+def hidden(*parts: Any) -> pn.Column:
+    """Parts that stay hidden until there is something to show (a part that says how it is displayed cannot hide itself)."""
+    return pn.Column(*parts, sizing_mode="stretch_width", margin=0, visible=False)

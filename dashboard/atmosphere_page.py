@@ -22,7 +22,7 @@ from analysis.statistics.sections import Cancelled
 from analysis.statistics.stability import Stability
 from dashboard.address import AddressBar
 from dashboard.atmosphere_controls import AtmosphereControls
-from dashboard.atmosphere_layout import body, panels, time_bar
+from dashboard.atmosphere_layout import body, hidden, panels, time_bar
 from dashboard.atmosphere_shown import (
     History,
     Moment,
@@ -108,9 +108,9 @@ class AtmospherePage:
 
     def main(self) -> list[Any]:
         """What stands in the middle of the page."""
-        self.bar = time_bar(self.summary, self.controls.player)
-        self.grid = panels(self.views.figures, self.table)
-        return [body(self.notice, self.empty, self.bar, self.grid, self.address)]
+        bar, grid = time_bar(self.summary, self.controls.player), panels(self.views.figures, self.table)
+        self.content = hidden(bar, grid)
+        return [body(self.notice, self.empty, self.content, self.address)]
 
     def poll(self) -> None:
         """Take in data sets that were imported or removed since the last look."""
@@ -152,7 +152,7 @@ class AtmospherePage:
     def _adopt(self, choices: dict[str, VolumeChoice]) -> None:
         nothing = not choices
         self.empty.param.update(object=empty_html() if nothing else "", visible=nothing)
-        self.bar.visible = self.grid.visible = not nothing
+        self.content.visible = not nothing
         self._apply(self.address.query, choices)
 
     def _apply(self, query: str, choices: dict[str, VolumeChoice]) -> None:
@@ -378,7 +378,7 @@ def page(library: Library, build: Build | None) -> pmui.Page:
     """One session's Atmosphere page; what goes on in the background (`build`) is shown on the Explore page."""
     query = pn.state.location.search.lstrip("?") if pn.state.location else ""
     view = AtmospherePage(library, query)
-    made = shell("atmosphere", main=view.main(), sidebar=view.controls.widgets())
+    made = shell("atmosphere", main=view.main(), sidebar=view.controls.widgets)
     made.param.watch(lambda event: view.set_dark(bool(event.new)), "dark_theme")
     view.poll()
     pn.state.onload(view.begin)

@@ -200,7 +200,7 @@ def test_the_page_fills_itself_and_follows_its_state(root):
     page.main()
     page.poll()
     assert page.moment is not None and page.history is not None and page.stability is not None
-    assert page.bar.visible and not page.empty.visible and page.notice.visible is False
+    assert page.content.visible and not page.empty.visible and page.notice.visible is False
     assert "422.70 ppm" in page.summary.object and "Stability zone" in page.table.object
     assert "time=2020-03" in page.address.query
     before = page.stability
@@ -258,12 +258,14 @@ def test_an_empty_folder_says_what_to_import_and_fills_when_it_is_there(tmp_path
     page = AtmospherePage(Library(tmp_path))
     page.main()
     page.poll()
-    assert page.empty.visible and "molefrac" in page.empty.object and not page.grid.visible
+    assert page.empty.visible and "molefrac" in page.empty.object and not page.content.visible
+    assert not any(widget.visible for widget in page.controls.widgets)
     path = tmp_path / "known.molefrac_glb3x2_2020-01.nc"
     level_file(path, times=(7305.0, 7335.0, 7365.0))
     VolumeStore(volumes_dir(tmp_path)).append(read(path))
     page.poll()
-    assert not page.empty.visible and page.grid.visible and page.stability is not None
+    assert not page.empty.visible and page.content.visible and page.stability is not None
+    assert all(widget.visible for widget in page.controls.widgets)
 
 
 # --------------------------------------------------------------------------------------------------------------- downloads
