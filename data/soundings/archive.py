@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -266,8 +267,16 @@ class SoundingArchive:
             if self._database is None:
                 self._database = connect()
                 if not self.folder.local:
-                    self._database.register_filesystem(self.folder.fs)
+                    from data.soundings.elsewhere import ArchiveFiles
+
+                    files = ArchiveFiles(self.folder.fs, self.folder.root, weakref.WeakMethod(self._size_of))
+                    self._database.register_filesystem(files)
             return self._database
+
+    def _size_of(self, name: str) -> int | None:
+        parsed = self._parsed
+        file = parsed[1].files.get(name) if parsed is not None else None
+        return None if file is None else file.size
 
     def rebuild(self) -> int:
         """Make the manifest again from the Parquet files on disk; returns the number of soundings.

@@ -200,7 +200,7 @@ def ask(
         known = contents.schemas[schema]
         if quantities and not any(name in known for name in quantities):
             continue  # another product
-        chosen = sorted(folder.address(file.name) for file in files if question.may_be_in(file))
+        chosen = sorted(_address(folder, file.name) for file in files if question.may_be_in(file))
         if not chosen:
             continue
         wanted = [f"{_PLACES[name]} AS {name}" for name in columns if name in _PLACES]
@@ -231,6 +231,11 @@ def ask(
             facts = {key: getattr(granule, _GRANULE_FACTS[name]) for key, granule in contents.granules.items()}
             frame[name] = frame["granule"].map(facts)
     return frame[list(columns)]
+
+
+def _address(folder: ManifestFolder, name: str) -> str:
+    """Where DuckDB finds a file (`data.soundings.elsewhere` for those on an object store)."""
+    return folder.address(name) if folder.local else f"soundings://{name}"
 
 
 def _in_order(frame: pd.DataFrame) -> pd.DataFrame:

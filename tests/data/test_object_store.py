@@ -292,3 +292,16 @@ def test_threads_may_read_a_cube_elsewhere_at_once(bucket):
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_an_archive_elsewhere_is_freed_when_nobody_uses_it(bucket):
+    import gc
+    import weakref
+
+    archive = SoundingArchive(f"{bucket}/a")
+    archive.append(random_product(1, 50))
+    assert len(archive.query(good_only=False)) == 50
+    left = weakref.ref(archive)
+    del archive
+    gc.collect()
+    assert left() is None
