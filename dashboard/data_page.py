@@ -72,6 +72,8 @@ class DataPage:
 
     def poll(self) -> None:
         """Bring the page up to date with long work and with the data folder; cheap where nothing has changed."""
+        if self.doc is not None and not pn.state.loaded:  # what is said before the browser listens is lost
+            return
         if self.tasks.version != self._seen:
             self._seen = self.tasks.version
             self.view.tell("tasks", {"items": self.tasks.shown()})
@@ -112,10 +114,9 @@ class DataPage:
         self.poll()
 
     def _where(self, asked: dict[str, Any]) -> None:
-        print("WHERE", asked, pn.state.curdoc, self.doc, pn.state.loaded, flush=True)
         year = asked.get("year")
         instrument, chosen = str(asked.get("instrument", "")), year if isinstance(year, int) else None
-        self._later(lambda: self.facts.where_json(instrument, chosen), lambda text: (print("SHOW", len(text), pn.state.curdoc, pn.state.loaded, text == self.view.where, flush=True), self.view.tell_text("where", text)))
+        self._later(lambda: self.facts.where_json(instrument, chosen), lambda text: self.view.tell_text("where", text))
 
     def _cite(self, asked: dict[str, Any]) -> None:
         keys, entries = ([str(each) for each in asked.get(name) or ()][:MOST_CITED] for name in ("keys", "entries"))
@@ -181,7 +182,7 @@ class DataPage:
         self.view.tell("notice", {"text": sentence, "severity": severity}, again=True)
 
     def _later(self, work: Callable[[], Any], show: Callable[[Any], None]) -> None:
-        """Do `work` in a thread and `show` its result on the page; an error becomes its sentence."""
+        """Do `work` in a thread and `show` its result on the page, once it listens; an error becomes its sentence."""
 
         def run() -> None:
             try:
@@ -200,14 +201,14 @@ class DataPage:
         if self.doc is None:
             action()
         elif self.doc.session_context is not None:
-            self.doc.add_next_tick_callback(action)
+            self.doc.add_next_tick_callback(lambda: pn.state.onload(action))
 
 
 def page(library: Library, build: Build | None) -> pmui.Page:
     """One session's Data page."""
     data = DataPage(library)
     made = shell("data", main=[data.view])
-    data.poll()
+    pn.state.onload(data.poll)
     repeat(data.poll, milliseconds=POLL_MS)
     return made
 

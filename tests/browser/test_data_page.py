@@ -223,6 +223,9 @@ def test_when_and_where_there_are_soundings(watched: Page, address: str) -> None
 
 def test_the_months_are_a_table_too(watched: Page, address: str) -> None:
     open_page(watched, f"{address}?tab=coverage&instrument=GOSAT")
+    watched.get_by_text("550 soundings of GOSAT, in cells of 1°").wait_for(
+        timeout=PATIENCE_MS
+    )  # asked while the page loads
     watched.get_by_text("By month, as a table").click(timeout=PATIENCE_MS)
     row = watched.get_by_role("row").filter(has_text="2019-04")
     row.wait_for()

@@ -58,7 +58,7 @@ class Calendar {
   draw() {
     const width = this.width = this.frame.clientWidth, ratio = window.devicePixelRatio || 1
     if (!width) return
-    const left = 38, top = 16, cell = Math.max(5, Math.min(17, Math.floor((width - left - 2) / 53))), gap = cell > 8 ? 2 : 1, block = 7 * cell + (cell > 8 ? 22 : 16)
+    const left = 38, top = 16, cell = Math.max(4.5, Math.min(17, (width - left - 2) / 53)), gap = cell > 8 ? 2 : 1, block = 7 * cell + (cell > 8 ? 22 : 16)
     Object.assign(this, {left, top, cell, block})
     const height = top + block * this.years.length - (block - 7 * cell) + 2
     this.canvas.width = width * ratio; this.canvas.height = height * ratio
@@ -85,7 +85,8 @@ class Calendar {
         const i = Math.round((first - this.start) / DAY_MS) + d, slot = d + offset, count = data.counts[i]
         const inside = i >= 0 && i < data.counts.length
         draw.fillStyle = count > 0 ? `rgb(${ramp(colours, scale(count)).join()})` : inside ? "rgba(120,140,160,.22)" : "rgba(120,140,160,.09)"
-        draw.fillRect(left + Math.floor(slot / 7) * cell, y0 + slot % 7 * cell, cell - gap, cell - gap)
+        const x = Math.round(left + Math.floor(slot / 7) * cell), y = Math.round(y0 + slot % 7 * cell), side = Math.floor(cell) - gap
+        draw.fillRect(x, y, side, side)
       }
     })
     this.key.replaceChildren(legend(colours, most))

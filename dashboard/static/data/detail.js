@@ -91,7 +91,7 @@ class HoldingDetail {
     if (key === this.key) return
     this.key = key
     const {act} = this
-    const box = item.box && `${item.box[0]}° to ${item.box[2]}° E, ${item.box[1]}° to ${item.box[3]}° N`
+    const [west, south, east, north] = (item.box ?? []).map(edge => +edge.toFixed(2)), box = item.box && `${west}° to ${east}° E, ${south}° to ${north}° N`
     this.node.replaceChildren(...[
       head(item.title, act.close, mark("", "here", act.kindWords(item.kind)), item.simulated && mark("paused", "note", "Simulated: not a measurement")),
       make("div", {class: "actions"},
