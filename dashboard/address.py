@@ -19,6 +19,7 @@ export function render({model}) {
   write()
   settled = true
   model.on("query", write)
+  model.on("reloads", () => window.location.reload())
   window.addEventListener("popstate", back)
   model.on("remove", () => window.removeEventListener("popstate", back))
 }
@@ -29,6 +30,8 @@ class AddressBar(JSComponent):
     """Takes no room on the page; put it anywhere in it. Watch `query` to learn of the back button."""
 
     query = param.String(default="", doc="What follows '?' in the address.")
+
+    reloads = param.Integer(default=0, doc="Each change loads the page again, for what cannot change in place.")
 
     _esm = _SCRIPT
 

@@ -60,7 +60,7 @@ class EmissionsControls:
         self.download.js_on_click(code=_DOWNLOAD)
         self._about = pmui.Typography("", variant="caption", margin=(2, 10), sizing_mode="stretch_width")
         wide = {"sizing_mode": "stretch_width", "margin": 0}
-        self.choices = [
+        self.widgets = [
             self.countries,
             self.sectors,
             pmui.Divider(**wide),
@@ -69,17 +69,17 @@ class EmissionsControls:
             self.period,
             pmui.Divider(**wide),
             self.download,
+            self._about,
         ]
-        self.widgets = [*self.choices, self._about]
         """In the order of the sidebar."""
         self._bind()
 
-    def offer(self, table: DailyEmissions | None) -> None:
+    def offer(self, table: DailyEmissions) -> None:
         """Countries and sectors to choose from, and what of them is chosen."""
         self._binding = True
         try:
-            names = [] if table is None else sorted(table.countries, key=lambda name: (not is_group(name), label(name)))
-            sectors = [] if table is None else in_stack_order(table.sectors, None)
+            names = sorted(table.countries, key=lambda name: (not is_group(name), label(name)))
+            sectors = in_stack_order(table.sectors, None)
             self.countries.param.update(options={label(name): name for name in names}, value=list(self.state.countries))
             self.sectors.param.update(options=sectors, value=list(self.state.sectors) or sectors)
             for widget, value in (
@@ -89,10 +89,6 @@ class EmissionsControls:
                 (self.period, self.state.period),
             ):
                 widget.value = value
-            for widget in self.choices:
-                widget.visible = table is not None
-            if table is None:
-                self._about.object = ""
         finally:
             self._binding = False
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,11 @@ class EmissionTable:
     simulated: bool
 
     @property
+    def is_example(self) -> bool:
+        """True for the simulated example, which no file stands behind."""
+        return not self.files
+
+    @property
     def newest(self) -> np.datetime64:
         """Last day with any number."""
         known = np.isfinite(self.daily.values).any(axis=(1, 2))
@@ -62,6 +68,12 @@ class EmissionTable:
 def table_version(root: Path) -> int:
     """Grows with every import of a table; costs one look at a file's date."""
     return TableStore(tables_dir(root)).version
+
+
+def has_emissions(root: Path) -> bool:
+    """True if daily emissions have been imported; reads no more than the list of tables."""
+    files = TableStore(tables_dir(root)).folder.manifest()["files"]
+    return any(kept["collection"] == COLLECTION for kept in files.values())
 
 
 def is_read(root: Path) -> bool:
@@ -106,6 +118,22 @@ def emission_table(root: Path) -> EmissionTable | None:
     return table
 
 
+@lru_cache(maxsize=1)
+def example_table() -> EmissionTable:
+    """Emissions of the simulated world, to try the page with where there are no data."""
+    from analysis.world.daily_emissions import simulated_emissions
+
+    return EmissionTable(
+        daily=simulated_emissions(),
+        title="Simulated daily emissions: cities and power plants of the simulated world",
+        source="Carbon Weather, simulated world",
+        citation="Simulated with Carbon Weather; not statistics of any country.",
+        licence="",
+        files=(),
+        simulated=True,
+    )
+
+
 def _described(daily: DailyEmissions, files: tuple[str, ...], *, simulated: bool) -> EmissionTable:
     known = entry(CATALOG)
     return EmissionTable(
@@ -119,4 +147,14 @@ def _described(daily: DailyEmissions, files: tuple[str, ...], *, simulated: bool
     )
 
 
-__all__ = ["CATALOG", "AnalysisError", "DataError", "EmissionTable", "emission_table", "is_read", "table_version"]
+__all__ = [
+    "CATALOG",
+    "AnalysisError",
+    "DataError",
+    "EmissionTable",
+    "emission_table",
+    "example_table",
+    "has_emissions",
+    "is_read",
+    "table_version",
+]

@@ -9,9 +9,9 @@ import numpy as np
 
 from analysis.errors import AnalysisError
 from analysis.statistics.emissions import running_mean, values_year_before, year_to_date, year_to_date_change
-from dashboard.emissions_data import EmissionTable, emission_table
+from dashboard.emissions_data import EmissionTable, emission_table, example_table
 from dashboard.emissions_shown import change_over_time, day_text, in_stack_order
-from dashboard.emissions_state import EmissionsState
+from dashboard.emissions_state import EmissionsState, asks_for_example
 from dashboard.provenance import Provenance, one_line, safe_filename
 from data.errors import DataError
 
@@ -48,13 +48,14 @@ def emissions_csv(root: Path, query: str) -> tuple[bytes, str]:
     NoDownload : no daily emissions in the data folder.
     """
     try:
-        table = emission_table(root)
+        table = emission_table(root) or (example_table() if asks_for_example(query) else None)
     except AnalysisError as error:
         raise NoDownload(str(error)) from error
     if table is None:
         raise NoDownload("There are no daily emissions in the data folder; import Carbon Monitor's table first.")
     state = EmissionsState()
     state.apply_query(query, table.daily)
+    state.example = table.is_example
     sectors = in_stack_order(table.daily.sectors, state.sectors or None)
     lines = [f"# {line}" for line in _head(table, state, sectors)]
     lines.append(",".join(["day", "country", *(_cell(name) for name in sectors), "total", *COLUMNS]))
@@ -68,7 +69,7 @@ def _head(table: EmissionTable, state: EmissionsState, sectors: list[str]) -> li
     """Provenance, one entry a line."""
     what = Provenance(
         title=f"Daily fossil CO2 emissions to {day_text(table.newest)}",
-        dataset=f"{table.title} ({', '.join(table.files)})",
+        dataset=f"{table.title} ({', '.join(table.files)})" if table.files else table.title,
         source=table.source,
         citation=table.citation,
         licence=table.licence,

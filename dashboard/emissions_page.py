@@ -18,9 +18,9 @@ from analysis.errors import AnalysisError
 from dashboard.address import AddressBar
 from dashboard.background import Build
 from dashboard.emissions_controls import EmissionsControls
-from dashboard.emissions_data import EmissionTable, emission_table, is_read, table_version
+from dashboard.emissions_data import EmissionTable, emission_table, example_table, has_emissions, is_read, table_version
 from dashboard.emissions_shown import Picture, overlap_text, picture
-from dashboard.emissions_state import EmissionsState
+from dashboard.emissions_state import EmissionsState, asks_for_example
 from dashboard.emissions_views import EmissionViews
 from dashboard.emissions_words import (
     EMPTY_CSS,
@@ -36,11 +36,15 @@ from dashboard.emissions_words import (
     year_legend,
 )
 from dashboard.library import Library
-from dashboard.shell import shell
+from dashboard.shell import repeat, shell
 from data.errors import DataError
 
 log = logging.getLogger(__name__)
 
+EXAMPLE_NOTICE = (
+    "A simulated example: what the cities and power plants of the simulated world emit, not statistics of any country. "
+    "It gives way to Carbon Monitor's table as soon as that is imported."
+)
 POLL_MS = 2000
 """How often a session looks whether a table has been imported."""
 
@@ -91,7 +95,11 @@ class EmissionsPage:
         self.controls = EmissionsControls(self.state)
         wide: dict[str, Any] = {"sizing_mode": "stretch_width", "margin": 0}
         self.notice = pmui.Alert("", severity="info", closeable=True, visible=False, **wide)
-        self.empty = pn.pane.HTML("", stylesheets=[EMPTY_CSS], visible=False, **wide)
+        self.filled = has_emissions(library.root) or asks_for_example(query)
+        """Whether the page has figures: decided when it is made, for figures cannot be added reliably later."""
+        self.empty = pn.pane.HTML(
+            "" if self.filled else empty_html(), stylesheets=[EMPTY_CSS], visible=not self.filled, **wide
+        )
         self.tiles = pn.pane.HTML("", stylesheets=[TILES_CSS], **wide)
         self.legends = [pn.pane.HTML("", stylesheets=[LEGEND_CSS], **wide) for _ in range(4)]
         self.ranking = pn.pane.HTML(
@@ -106,17 +114,19 @@ class EmissionsPage:
         self._asked = 0
         self._quiet = False
         self._at_once = False
+        self.side = pn.Column(sizing_mode="stretch_width", margin=0)
         self.state.param.watch(self._changed, [name for name in self.state.param if name != "name"])
         self.address.param.watch(lambda event: self._came_back(event.new), "query")
 
     def main(self) -> list[Any]:
         """What stands in the middle of the page."""
-        self._cards = [
+        cards = [
             pn.Column(pn.pane.Bokeh(fig, sizing_mode="stretch_both", margin=0), legend, stylesheets=[_CARD], margin=0)
             for fig, legend in zip(self.views.figures, self.legends, strict=True)
         ]
-        self.grid = pn.Column(stylesheets=[_GRID], sizing_mode="stretch_both", margin=0)
-        return [pn.Column(self.notice, self.empty, self.tiles, self.grid, self.address, stylesheets=[_BODY], margin=0)]
+        grid = pn.Column(*cards, self.ranking, stylesheets=[_GRID], margin=0)
+        body = [self.tiles, grid] if self.filled else []
+        return [pn.Column(self.notice, self.empty, *body, self.address, stylesheets=[_BODY], margin=0)]
 
     def poll(self, *, at_once: bool = False) -> None:
         """Take in a table that was imported, changed or removed since the last look; `at_once` without a thread."""
@@ -126,7 +136,7 @@ class EmissionsPage:
         self._version = version
         self._at_once = at_once
         try:
-            self._later(lambda: emission_table(self.root), self._adopt)
+            self._later(self._load, self._adopt)
         finally:
             self._at_once = False
 
@@ -137,22 +147,24 @@ class EmissionsPage:
     # -- changes -----------------------------------------------------------------------------------------------------
 
     def _adopt(self, table: EmissionTable | None) -> None:
-        """Show another table, or that there is none."""
+        """Show another table; a page without figures is loaded again when there is one, and the other way round."""
         self.table = table
-        nothing = table is None
-        self.empty.param.update(object=empty_html() if nothing else "", visible=nothing)
-        if table is None:
-            self.grid.objects, self.tiles.object = [], ""
-            self.controls.offer(None)
-            return
-        if not len(self.grid):
-            self.grid.objects = [*self._cards, self.ranking]
-        self._apply(self.address.query, table)
+        if (table is not None) != self.filled:
+            self.address.reloads += 1
+        elif table is not None:
+            self._apply(self.address.query, table)
+
+    def _load(self) -> EmissionTable | None:
+        """The data folder's table, else the simulated example where the address asks for it."""
+        return emission_table(self.root) or (example_table() if asks_for_example(self.address.query) else None)
 
     def _apply(self, query: str, table: EmissionTable) -> None:
         self._quiet = True
         try:
             repairs = self.state.apply_query(query, table.daily)
+            self.state.example = table.is_example
+            if table.is_example:
+                repairs.append(EXAMPLE_NOTICE)
         finally:
             self._quiet = False
         self.controls.offer(table.daily)
@@ -189,6 +201,8 @@ class EmissionsPage:
             pane.object = text
         self.ranking.object = ranking_html(made.ranks, state.change)
         self.controls.describe(about_text(table, overlap_text(state.countries)))
+        if not len(self.side):  # made only now that they know their choices: what reaches a widget too early is lost
+            self.side.objects = self.controls.widgets
 
     def _say(self, sentence: str) -> None:
         self.notice.param.update(object=sentence, visible=bool(sentence))
@@ -234,11 +248,11 @@ def page(library: Library, build: Build | None) -> pmui.Page:
     """One session's Emissions page; what goes on in the background (`build`) is shown on the Explore page."""
     query = pn.state.location.search.lstrip("?") if pn.state.location else ""
     view = EmissionsPage(library, query)
-    made = shell("emissions", main=view.main(), sidebar=view.controls.widgets)
+    made = shell("emissions", main=view.main(), sidebar=[view.side] if view.filled else [])
     made.param.watch(lambda event: view.set_dark(bool(event.new)), "dark_theme")
     if is_read(library.root):
         view.poll(at_once=True)
     else:
         pn.state.onload(view.poll)  # what changes while the browser builds the page can be lost
-    pn.state.add_periodic_callback(view.poll, period=POLL_MS)
+    repeat(view.poll, milliseconds=POLL_MS)
     return made

@@ -18,6 +18,7 @@ USUAL = ("China", "United States", "EU27 & UK", "EU27", "India")
 MOST_COUNTRIES = 10
 """More lines can no longer be told apart."""
 MAX_QUERY_CHARACTERS = 4000
+EXAMPLE = "simulated"
 
 
 class EmissionsState(param.Parameterized):
@@ -30,12 +31,16 @@ class EmissionsState(param.Parameterized):
     stack = param.Selector(default="amount", objects=list(STACKS), doc="Unit of the stacked sectors.")
     period = param.Selector(default="all", objects=list(PERIODS), doc="How far back the time axes reach, years.")
 
+    example = param.Boolean(default=False, doc="The simulated example is shown, for want of data.")
+
     def to_query(self) -> str:
         """The address of this view without '?'; sectors only where they are not all."""
         items = [("countries", ".".join(_dotless(name) for name in self.countries))]
         if self.sectors:
             items.append(("sectors", ".".join(_dotless(name) for name in self.sectors)))
         items += [(name, getattr(self, name)) for name in ("show", "change", "stack", "period")]
+        if self.example:
+            items.append(("example", EXAMPLE))
         return urlencode([(key, value) for key, value in items if value], quote_via=quote)
 
     def apply_query(self, query: str, table: DailyEmissions) -> list[str]:
@@ -68,6 +73,12 @@ class EmissionsState(param.Parameterized):
             values[name] = asked or self.param[name].default
         self.param.update(**values)
         return repairs
+
+
+def asks_for_example(query: str) -> bool:
+    """True if an address names the simulated example."""
+    given = parse_qsl(query[:MAX_QUERY_CHARACTERS].lstrip("?"), max_num_fields=None, errors="replace")
+    return ("example", EXAMPLE) in given
 
 
 def usual_countries(table: DailyEmissions) -> list[str]:

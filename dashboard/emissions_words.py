@@ -19,6 +19,7 @@ from dashboard.emissions_shown import (
     label,
     percent_text,
 )
+from dashboard.emissions_state import EXAMPLE
 from data.catalog import entry
 
 TILES_CSS = """
@@ -183,9 +184,10 @@ def _bar(number: float, reach: float, by: str, *, low: bool) -> str:
 
 def about_text(table: EmissionTable, overlap: str) -> str:
     """Markdown of the side bar: what it is, how to cite it."""
+    files = f" ({', '.join(table.files)})" if table.files else ""
     lines = [
         "**Simulated**: not statistics." if table.simulated else "",
-        f"{table.title}, to {day_text(table.newest)} ({', '.join(table.files)}).",
+        f"{table.title}, to {day_text(table.newest)}{files}.",
         overlap,
         f"Cite: {table.citation}",
         f"Terms: {table.licence}" if table.licence else "",
@@ -206,5 +208,6 @@ sector, with the change on the year before.</p>
 from {escape(known.homepage or "")}).</li>
 <li>Or download the table there yourself, then <code>carbonweather data import carbon_monitor_global.csv</code>, or drop the
 file on the <a href="./data">Data page</a>.</li></ol>
-<p>This page fills as soon as the table is there.</p>
+<p>This page fills as soon as the table is there. Until then you can look at a
+<a href="./emissions?example={EXAMPLE}">simulated example</a> of it.</p>
 <small>Cite: {escape(known.citation)}</small></article>"""

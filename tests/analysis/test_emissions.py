@@ -235,3 +235,21 @@ def test_real_changes_on_the_year_before(carbon_monitor: DailyEmissions):
     assert year_to_date_change(when, china)[0][-1] == pytest.approx(newest.change, rel=1e-12)
     assert np.isnan(running_mean(china)[365:371]).all()  # the file has nothing from August to December 2023
     assert np.isfinite(running_mean(china)[371])
+
+
+# ------------------------------------------------------------------------------------------------------ simulated world
+def test_the_simulated_world_emits_what_its_cities_and_plants_do():
+    from analysis.world.daily_emissions import simulated_emissions
+    from data import geography
+
+    first = simulated_emissions(first=np.datetime64("2018-01-01"), last=np.datetime64("2018-12-31"))
+    tables = geography.cities(), geography.power_plants()
+    assert first.total(["WORLD"]).sum() == pytest.approx(sum(t["co2_mt_per_year"].sum() for t in tables), rel=0.03)
+    everyone = [name for name in first.countries if name != "WORLD"]
+    np.testing.assert_allclose(first.total(everyone), first.total(["WORLD"]), rtol=1e-12)
+    plants = tables[1].groupby("country")["co2_mt_per_year"].sum()
+    assert first.total(["India"], ["Power"]).sum() == pytest.approx(plants["India"], rel=0.06)
+    home = first.total(["China"], ["Residential"])
+    assert home[:31].mean() > 1.8 * home[180:211].mean()  # winter
+    again = simulated_emissions(first=np.datetime64("2018-01-01"), last=np.datetime64("2018-12-31"))
+    np.testing.assert_array_equal(first.values, again.values)

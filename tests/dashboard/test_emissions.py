@@ -219,7 +219,7 @@ def test_an_empty_folder_says_how_to_get_the_data(home: Path):
     view = EmissionsPage(Library(home))
     view.main()
     view.poll()
-    assert view.empty.visible and not len(view.grid)
+    assert view.empty.visible and not view.filled and view.address.reloads == 0
     assert "carbonweather data fetch carbon-monitor" in view.empty.object
     with pytest.raises(DataError, match="import Carbon Monitor"):
         produce("emissions.csv", "", Library(home))
@@ -233,7 +233,11 @@ def test_the_page_fills_when_a_table_is_imported_and_follows_a_newer_one(home: P
         [csv_file(tmp_path / "old.csv", ["India,01/01/2024,Power,2.0", "India,02/01/2024,Power,2.5"])], home=home
     )
     view.poll()
-    assert len(view.grid) == 5 and not view.empty.visible
+    assert view.address.reloads == 1  # a page without figures starts anew
+    view = EmissionsPage(Library(home), "countries=India&show=day")
+    view.main()
+    view.poll()
+    assert view.filled and not view.empty.visible and view.address.reloads == 0
     assert view.views.lines.data["ys"][0].tolist() == [2.0, 2.5]
     assert view.address.query.startswith("countries=India&show=day")
     import_paths(
@@ -292,3 +296,19 @@ def test_names_that_a_spreadsheet_would_compute_are_quoted(home: Path, tmp_path:
     body = produce("emissions.csv", "", Library(home)).body.decode()
     rows = [line for line in body.splitlines() if not line.startswith("#")]
     assert rows[0].startswith("day,country,'@Power") and rows[1].startswith("2024-01-01,'=1+1,1,1")
+
+
+def test_the_example_is_simulated_everywhere_and_gives_way_to_data(home: Path, tmp_path: Path):
+    view = EmissionsPage(Library(home), "example=simulated&show=month")
+    view.main()
+    view.poll()
+    assert view.table is not None and view.table.is_example and "example=simulated" in view.address.query
+    assert "simulated" in view.tiles.object and "simulated example" in view.notice.object
+    assert "not statistics" in view.controls.widgets[-1].object
+    text = produce("emissions.csv", view.address.query, Library(home)).body.decode()
+    assert "SIMULATED" in text and "example=simulated" in text
+    import_paths([csv_file(tmp_path / "carbon.csv", ["India,01/01/2024,Power,2.0"])], home=home)
+    view.poll()
+    assert "example" not in view.address.query and "simulated" not in view.tiles.object
+    assert "simulated" not in view.notice.object
+    assert "SIMULATED" not in produce("emissions.csv", "example=simulated", Library(home)).body.decode()
