@@ -7,12 +7,13 @@ from typing import Any
 
 import panel_material_ui as pmui
 
-from dashboard.state import ViewState
+from dashboard.state import AUTOMATIC, ViewState
 from data.palettes import palettes
 
 COMPARE_LABELS = {"Off": "off", "Difference": "difference", "Side by side": "side", "Swipe": "swipe"}
 PROJECTION_LABELS = {"Plate carrée": "lonlat", "Web Mercator": "mercator"}
 LIMIT_LABELS = {"In view": "auto", "All times": "all", "Manual": "manual"}
+SCALE_LABELS = {"Automatic": "auto", "Linear": "linear", "Logarithmic": "log"}
 LAYER_LABELS = {
     "Coastlines": "coastlines",
     "Borders": "borders",
@@ -20,6 +21,7 @@ LAYER_LABELS = {
     "Cities": "cities",
     "Power plants": "plants",
     "Soundings of the month": "soundings",
+    "SIF soundings of the month": "sif",
     "Uncertainty (hatched)": "uncertainty",
 }
 NO_REGION = "—"
@@ -50,8 +52,15 @@ class Controls:
         )
         self.compare_time = pmui.Select(label="With time", options={"the same": ""}, value="", **wide)
         self.palette = pmui.Select(
-            label="Colours", options=[*palettes("sequential"), *palettes("diverging")], value=state.palette, **wide
+            label="Colours",
+            options={
+                "Automatic": AUTOMATIC,
+                **{name: name for name in (*palettes("sequential"), *palettes("diverging"))},
+            },
+            value=state.palette,
+            **wide,
         )
+        self.scale = pmui.Select(label="Scale", options=SCALE_LABELS, value=state.scale, **wide)
         self.limits = pmui.Select(label="Colour limits", options=LIMIT_LABELS, value=state.limits, **wide)
         self.low = pmui.FloatInput(label="From", value=state.low, **wide)
         self.high = pmui.FloatInput(label="To", value=state.high, **wide)
@@ -74,6 +83,7 @@ class Controls:
             (self.compare_cube, "compare_cube"),
             (self.compare_time, "compare_time"),
             (self.palette, "palette"),
+            (self.scale, "scale"),
             (self.limits, "limits"),
             (self.layers, "layers"),
             (self.projection, "projection"),
@@ -115,6 +125,7 @@ class Controls:
                 (self.compare, state.compare),
                 (self.compare_cube, state.compare_cube),
                 (self.palette, state.palette),
+                (self.scale, state.scale),
                 (self.limits, state.limits),
                 (self.layers, list(state.layers)),
                 (self.projection, state.projection),

@@ -17,7 +17,7 @@ from analysis.statistics.trends import fit_series
 from dashboard.attribution import Attribution, attribution
 from dashboard.library import Library, time_labels
 from dashboard.mercator import MERCATOR_RADIUS_M, mercator_y
-from dashboard.points import points_image
+from dashboard.points import points_image, points_scale
 from dashboard.provenance import Provenance, safe_filename
 from dashboard.regions import named_region, region_exists, region_rings, region_title
 from dashboard.shown import Shown
@@ -25,6 +25,7 @@ from dashboard.state import ViewState
 from dashboard.wording import map_heading, place_text, time_text
 from data.cube import View
 from data.errors import DataError
+from data.palettes import palette
 
 PICTURE_PIXELS = 1600
 """Width of the picture of a map."""
@@ -104,7 +105,7 @@ def provenance(page: OnScreen, title: str, **settings: object) -> Provenance:
         shown["minus"] = f"{other[0].title}, {time_labels(other[0])[other[2]]}"
     return Provenance(
         title=title,
-        dataset="" if cube is None else f"{cube.title} {attrs.get('version', '')}".strip(),
+        dataset="" if cube is None else f"{cube.title} {attrs.get('version', '')}".removesuffix(" unknown").strip(),
         source=origin.source,
         citation=origin.citation,
         licence=origin.licence,
@@ -196,13 +197,8 @@ def _map_png(page: OnScreen) -> bytes:
             values = values - second
         else:  # side by side and swipe become halves of one picture
             values[:, view.width // 2 :] = second[:, view.width // 2 :]
-    dots = None
-    if "soundings" in state.layers:
-        month = cube.times[page.step].astype("datetime64[M]")
-        dots, _ = points_image(
-            page.library.archive, view, month.astype("datetime64[D]"), (month + 1).astype("datetime64[D]")
-        )
     low, high = page.colour_limits(page.visible)
+    dots = _dots(page, view, (low, high))
     return map_png(
         values,
         (view.x0, view.x1, view.y0, view.y1),
@@ -211,12 +207,50 @@ def _map_png(page: OnScreen) -> bytes:
         limits=(low, high),
         units=cube.variables[state.variable].units,
         projection=state.projection,
-        label=cube.variables[state.variable].long_name,
+        label="; ".join(filter(None, [cube.variables[state.variable].long_name, _dots_label(page)])),
         coastlines="coastlines" in state.layers,
         borders="borders" in state.layers,
         points=dots,
+        log=page.log,
         outlines=[np.array(ring) for ring in region_rings(state.region)],
     )
+
+
+def _month(page: OnScreen) -> tuple[np.datetime64, np.datetime64]:
+    """First day of the month on screen and of the next one."""
+    assert page.cube is not None
+    month = page.cube.times[page.step].astype("datetime64[M]")
+    return month.astype("datetime64[D]"), (month + 1).astype("datetime64[D]")
+
+
+def _dots(page: OnScreen, view: View, limits: tuple[float, float]) -> np.ndarray | None:
+    """(height, width, 4) uint8 of the soundings of the month: in the map's colours where it is of the same unit, else in theirs."""
+    from dashboard.picture import rgba
+
+    cube, state = page.cube, page.state
+    assert cube is not None
+    period = _month(page)
+    picture = None
+    for layer, variable in (("soundings", "xco2"), ("sif", "sif")):
+        if layer not in state.layers:
+            continue
+        archive = page.library.archive
+        values, _ = points_image(archive, view, *period, variable=variable)
+        scale = points_scale(archive, *period, variable=variable)
+        if scale.units == cube.variables[state.variable].units:
+            dots = rgba(values, palette(page.palette_name), limits, log=page.log)
+        else:
+            dots = rgba(values, palette(scale.palette), (scale.low, scale.high))
+        picture = dots if picture is None else np.where(dots[..., 3:] > 0, dots, picture)
+    return picture
+
+
+def _dots_label(page: OnScreen) -> str:
+    """What dots in colours of their own mean; '' without such."""
+    if "sif" not in page.state.layers:
+        return ""
+    scale = points_scale(page.library.archive, *_month(page), variable="sif")
+    return f"dots: SIF, {scale.low:.1f} (light) to {scale.high:.1f} (dark) {scale.units}"
 
 
 def _still(page: OnScreen) -> bytes:
@@ -231,6 +265,7 @@ def _still(page: OnScreen) -> bytes:
         provenance(page, map_title(page), limits=[low, high], colours=page.palette_name),
         limits=(low, high),
         palette=page.palette_name,
+        log=page.log,
         projection="Robinson",
         units=cube.variables[state.variable].units,
         label=cube.variables[state.variable].long_name,

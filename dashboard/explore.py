@@ -24,6 +24,7 @@ from dashboard.ground_sites import SITE_AT_POINT_DEG, nearest_site, site_markers
 from dashboard.library import Library, cube_choice, time_labels
 from dashboard.linked import LinkedViews, hovmoller, milliseconds
 from dashboard.map_view import FetchedMap
+from dashboard.natural import natural
 from dashboard.regions import named_region, region_exists, region_names, region_rings, region_title
 from dashboard.shown import Shown
 from dashboard.state import ViewState, home_view, polygon_text
@@ -137,6 +138,7 @@ class ExplorePage(Shown):
             "window": self._reported,
             "low": low,
             "high": high,
+            "log": self.log,
             "layers": list(state.layers),
             "compare": state.compare,
             "point": state.point,
@@ -193,7 +195,7 @@ class ExplorePage(Shown):
             self._seq += 1
             self._summarise_step()
         if "palette" in names:
-            self.linked.hovmoller_mapper.palette = palette(self.state.palette)
+            self.linked.hovmoller_mapper.palette = palette(self.own_palette)
         if names & {"compare_cube", "compare"}:
             self._offer()
         self._push()
@@ -225,7 +227,10 @@ class ExplorePage(Shown):
         times, lat_rows, values = cube.zonal(state.variable)
         picture = hovmoller(times, lat_rows, values, south=choice.south, north=choice.north)
         self._columns = picture.columns
-        self.linked.show_hovmoller(picture, cube.limits(state.variable), palette(state.palette))
+        low, high = cube.limits(state.variable)
+        if natural(cube, state.variable).diverging:
+            low, high = -max(-low, high), max(-low, high)
+        self.linked.show_hovmoller(picture, (low, high), palette(self.own_palette))
         self._offer()
 
     @property

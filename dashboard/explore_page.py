@@ -176,7 +176,9 @@ def first_picture(view: ExplorePage, sidebar_open: bool) -> dict[str, Any] | Non
     spec = view.spec()
     if "layer" not in spec or spec["compare"] == "difference":
         return None
-    wanted = {name: spec[name] for name in ("layer", "step", "at", "projection", "palette", "low", "high", "dark")}
+    wanted = {
+        name: spec[name] for name in ("layer", "step", "at", "projection", "palette", "low", "high", "log", "dark")
+    }
     wanted["outlines"] = [name for name in ("borders", "coastlines") if name in spec["layers"]]
     title = f"{spec['title']} · {time_text(spec['labels'][spec['step']])}"
     return {
@@ -202,7 +204,8 @@ def _sidebar(view: ExplorePage) -> list[Any]:
         pn.Row(controls.compare, controls.projection, **wide),
         controls.compare_cube,
         controls.compare_time,
-        pn.Row(controls.palette, controls.limits, **wide),
+        pn.Row(controls.palette, controls.scale, **wide),
+        controls.limits,
         pn.Row(controls.low, controls.high, **wide),
         controls.goto,
         pmui.Divider(**wide),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dashboard.state import CubeChoice, is_monthly, time_label
+from dashboard.state import CubeChoice, is_monthly, is_yearly, time_label
 from dashboard.units import ShownCube
 from data.cube import Cube
 from data.errors import DataError
@@ -121,5 +121,7 @@ def cube_choice(name: str, cube: Cube) -> CubeChoice:
 def time_labels(cube: Cube) -> tuple[str, ...]:
     """Label of each step, in order."""
     times = cube.times
+    if is_yearly(times):
+        return tuple(str(moment.astype("datetime64[Y]")) for moment in times)
     monthly = is_monthly(times)
     return tuple(time_label(moment, monthly=monthly) for moment in times)

@@ -39,6 +39,10 @@ if (explorer) {
   explorer.setStep(best)
 }
 """
+_MAYBE_LOG = """
+if (!window.carbonweather?.current?.spec?.log) return String(Number(tick.toPrecision(6)))
+return tick >= -3 && tick <= 4 ? String(Number((10 ** tick).toPrecision(2))) : (10 ** tick).toExponential(0)
+"""
 _LATITUDE = "return tick === 0 ? '0°' : Math.abs(tick) + '°' + (tick < 0 ? 'S' : 'N')"
 
 
@@ -390,6 +394,7 @@ class LinkedViews:
             left="left", right="right", top="top", bottom=0, source=self.histogram, fill_color="colour", line_color=None
         )
         fig.xaxis.ticker.desired_num_ticks = 3
+        fig.xaxis.formatter = CustomJSTickFormatter(code=_MAYBE_LOG)
         return fig
 
 

@@ -22,6 +22,7 @@ from bokeh.events import MouseLeave, MouseMove, Reset, SelectionGeometry, Tap
 from bokeh.model import DataModel
 from bokeh.models import (
     BasicTicker,
+    BasicTickFormatter,
     BoxSelectTool,
     BoxZoomTool,
     ColorBar,
@@ -120,6 +121,9 @@ return `${Math.abs(v)}°${axis === "x" ? (Math.abs(v) === 180 ? "" : v < 0 ? "W"
 """
 
 
+_POWERS = "return tick >= -3 && tick <= 4 ? Number((10 ** tick).toPrecision(1)).toString() : `1e${Math.round(tick)}`"
+
+
 @cache
 def site_table(layer: str) -> pd.DataFrame:
     """Names, positions and facts of cities or power plants, from `data.geography`."""
@@ -152,6 +156,7 @@ class FetchedMap:
         self._description: dict[str, Any] = {}
         self._site_sources: dict[str, list[ColumnDataSource]] = {}
         self._site_renderers: dict[str, list[Any]] = {}
+        self._powers = CustomJSTickFormatter(code=_POWERS)
         self._script = CustomJS(code=(STATIC / "explore.js").read_text(encoding="utf-8"))
         self._bar, first = self._pane(with_bar=True)
         self._script.args = {"link": self.link, "first": first, "linked": linked}
@@ -179,7 +184,10 @@ class FetchedMap:
 
     def show(self, spec: dict[str, Any]) -> None:
         """Bring the map to this state (see explore.js for the keys)."""
-        self.mapper.update(palette=spec["palette"], low=spec["low"], high=spec["high"])
+        log = bool(spec.get("log", False))
+        self._scale(log=log)
+        low, high = np.log10([spec["low"], spec["high"]]) if log else (spec["low"], spec["high"])
+        self.mapper.update(palette=spec["palette"], low=float(low), high=float(high))
         for layer in SITE_LAYERS:
             if layer in spec["layers"]:
                 self._add_sites(layer)
@@ -189,6 +197,13 @@ class FetchedMap:
         text = json.dumps(spec, separators=(",", ":"))
         if text != self.link.spec:
             self.link.spec = text
+
+    def _scale(self, *, log: bool) -> None:
+        """Marks of the colour bar: its axis runs over powers of ten where the scale is logarithmic."""
+        bar: Any = self._bar
+        if log != (bar.formatter is self._powers):
+            bar.formatter = self._powers if log else BasicTickFormatter()
+            bar.ticker.min_interval = 1.0 if log else 0.0
 
     def on_event(self, handler: Callable[[dict[str, Any]], None]) -> None:
         """Call `handler` with each event of the browser half."""

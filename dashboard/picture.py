@@ -43,8 +43,13 @@ drawing = threading.Lock()
 """Held while matplotlib lays out and draws."""
 
 
-def rgba(values: np.ndarray, colours: Sequence[str], limits: tuple[float, float]) -> np.ndarray:
-    """Values as colours: (h, w) -> (h, w, 4) uint8; beyond the limits the end colours, transparent where NaN."""
+def rgba(values: np.ndarray, colours: Sequence[str], limits: tuple[float, float], *, log: bool = False) -> np.ndarray:
+    """Values as colours: (h, w) -> (h, w, 4) uint8; beyond the limits the end colours, transparent where NaN
+    and, on a logarithmic scale, where not above zero.
+    """
+    if log:
+        values = np.log10(np.where(values > 0, values, np.nan))  # zero has no place on a logarithmic scale
+        limits = float(np.log10(limits[0])), float(np.log10(limits[1]))
     table = np.array([[int(colour[i : i + 2], 16) for i in (1, 3, 5)] + [255] for colour in colours], dtype=np.uint8)
     low, high = limits
     scaled = (np.asarray(values, dtype=np.float64) - low) * (len(colours) / (high - low))
@@ -69,6 +74,7 @@ def map_png(
     borders: bool = False,
     points: np.ndarray | None = None,
     outlines: Sequence[np.ndarray] = (),
+    log: bool = False,
 ) -> bytes:
     """The map on screen as PNG, with title, axes, colour bar and citation around it and the provenance in text chunks.
 
@@ -82,8 +88,9 @@ def map_png(
     units : at the colour bar.
     label : what the colours mean ("XCO₂"), at the colour bar.
     coastlines, borders : draw these outlines.
-    points : (height, width) like `values`, drawn above the map (soundings).
+    points : (height, width) like `values`, or (height, width, 4) uint8 colours, drawn above the map (soundings).
     outlines : further lines (n, 2) in degrees, drawn bright (the chosen region).
+    log : colours follow the logarithm of the values; limits are positive.
 
     Raises
     ------
@@ -94,9 +101,9 @@ def map_png(
     if min(height, width) < 1 or not (x0 < x1 and y0 < y1) or not limits[0] < limits[1]:
         raise ValueError(f"expected a picture with rising edges and limits, found {values.shape}, {extent}, {limits}.")
     colours = palette_colours(palette)
-    image = values.astype(np.uint8, copy=False) if values.ndim == 3 else rgba(values, colours, limits)
+    image = values.astype(np.uint8, copy=False) if values.ndim == 3 else rgba(values, colours, limits, log=log)
     if points is not None:
-        dots = rgba(points, colours, limits)
+        dots = points if points.ndim == 3 else rgba(points, colours, limits, log=log)
         image = np.where(dots[..., 3:] > 0, dots, image)
     enlarge = max(1, -(-480 // width))  # room for a title even above a tiny map
     image = np.repeat(np.repeat(image, enlarge, axis=0), enlarge, axis=1)
@@ -123,7 +130,9 @@ def map_png(
         add_lines(axes, list(_placed(outlines, extent, projection)), 2.0, colour=HIGHLIGHT)
         heading(figure, provenance, left, right, size=19)
         bar = axes_at(figure, left + width // 4, 74, width - 2 * (width // 4), 13)
-        colour_bar(figure, bar, colours, limits, f"{label} ({units})" if label and units else label or units, size=12)
+        colour_bar(
+            figure, bar, colours, limits, f"{label} ({units})" if label and units else label or units, size=12, log=log
+        )
         footer(figure, provenance, left, right, size=10.5)
         return encoded(figure, provenance)
 
@@ -199,24 +208,33 @@ def footer(figure: Figure, provenance: Provenance, left: float, right: float, *,
 
 
 def colour_bar(
-    figure: Figure, axes: Any, colours: Sequence[str], limits: tuple[float, float], label: str, *, size: float
+    figure: Figure,
+    axes: Any,
+    colours: Sequence[str],
+    limits: tuple[float, float],
+    label: str,
+    *,
+    size: float,
+    log: bool = False,
 ) -> None:
     """A horizontal colour bar with pointed ends (values beyond the limits have the end colours)."""
     from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import ListedColormap, Normalize
-    from matplotlib.ticker import MaxNLocator, ScalarFormatter
+    from matplotlib.colors import ListedColormap, LogNorm, Normalize
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, ScalarFormatter
 
-    mappable = ScalarMappable(Normalize(*limits), ListedColormap(list(colours)))
+    norm = LogNorm(*limits) if log else Normalize(*limits)
+    mappable = ScalarMappable(norm, ListedColormap(list(colours)))
     bar = figure.colorbar(
         mappable,
         cax=axes,
         orientation="horizontal",
         extend="both",
         extendfrac=0.025,
-        format=ScalarFormatter(useOffset=False),
+        format=FuncFormatter(lambda value, _: f"{value:g}") if log else ScalarFormatter(useOffset=False),
     )
     axes.spines["outline"].set_visible(False)
-    bar.locator = MaxNLocator(nbins=7, steps=[1, 2, 2.5, 5, 10])
+    bar.locator = LogLocator(numticks=8) if log else MaxNLocator(nbins=7, steps=[1, 2, 2.5, 5, 10])
+    bar.minorticks_off()
     bar.update_ticks()
     axes.tick_params(length=0.35 * size, width=0.8, color=FAINT, pad=0.25 * size)
     style_ticks(axes, size)

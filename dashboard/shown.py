@@ -6,7 +6,8 @@ import numpy as np
 
 from analysis.statistics.area import weighted_quantiles
 from dashboard.library import Library, cube_choice, time_labels
-from dashboard.state import ViewState
+from dashboard.natural import SEQUENTIAL, natural
+from dashboard.state import AUTOMATIC, ViewState
 from data.cube import Cube, View
 from data.palettes import palettes
 
@@ -72,10 +73,27 @@ class Shown:
 
     @property
     def palette_name(self) -> str:
-        """The chosen colour map; a diverging one for differences."""
+        """The chosen colour map, or what suits the quantity; a diverging one for differences."""
         if self.state.compare == "difference" and self.state.palette not in palettes("diverging"):
             return DIFFERENCE_PALETTE
-        return self.state.palette
+        return self.own_palette
+
+    @property
+    def own_palette(self) -> str:
+        """The colour map of the quantity itself, whatever it is compared with."""
+        if self.state.palette != AUTOMATIC:
+            return self.state.palette
+        cube = self.cube
+        return SEQUENTIAL if cube is None else natural(cube, self.state.variable).palette
+
+    @property
+    def log(self) -> bool:
+        """True where colours follow the logarithm of the values: never for differences and limits below zero."""
+        state, cube = self.state, self.cube
+        if cube is None or state.compare == "difference" or (state.limits == "manual" and state.low <= 0):
+            return False
+        suits = natural(cube, state.variable)
+        return suits.log if state.scale == "auto" else state.scale == "log" and suits.high > 0 and not suits.diverging
 
     def colour_limits(self, visible: tuple[float, float] | None = None) -> tuple[float, float]:
         """Colour limits in the variable's units.
@@ -89,16 +107,31 @@ class Shown:
             return state.low, state.high
         if cube is None:
             return 0.0, 1.0
+        suits = natural(cube, state.variable)
+        if self.log:
+            low, high = (
+                visible if state.limits == "auto" and visible is not None and visible[0] > 0 else self._log_limits(cube)
+            )
+            return log_limits(low, high)
         if state.limits == "all" and state.compare != "difference":
             low, high = cube.limits(state.variable)
         elif state.limits == "auto" and visible is not None:
             low, high = visible
         else:
             low, high = self._estimated_limits(cube)
-        if state.compare == "difference":
+        centred = suits.diverging and state.palette == AUTOMATIC and state.compare == "off"
+        if state.compare == "difference" or centred:
             high = max(abs(low), abs(high))
             low = -high
         return rounded_limits(low, high)
+
+    def _log_limits(self, cube: Cube) -> tuple[float, float]:
+        """Limits of a logarithmic scale where the screen has not reported any."""
+        suits = natural(cube, self.state.variable)
+        if suits.log:
+            return suits.low, suits.high
+        _, high = cube.limits(self.state.variable)
+        return high * 1e-3, high
 
     def _estimated_limits(self, cube: Cube) -> tuple[float, float]:
         state = self.state
@@ -124,6 +157,15 @@ class Shown:
             return cube.limits(state.variable)
         low, high = weighted_quantiles(values[good], weights[good], [0.02, 0.98])
         return float(low), float(high)
+
+
+def log_limits(low: float, high: float) -> tuple[float, float]:
+    """Limits of a logarithmic scale, rounded outwards to one digit that counts; positive, and a decade apart at least."""
+    if not (np.isfinite(low) and np.isfinite(high) and high > 0):
+        return 0.1, 1.0
+    low = min(max(low, high * 1e-6), high / 10.0)
+    small, large = 10.0 ** np.floor(np.log10(low)), 10.0 ** np.floor(np.log10(high))
+    return float(f"{np.floor(low / small + 1e-9) * small:.3g}"), float(f"{np.ceil(high / large - 1e-9) * large:.3g}")
 
 
 def rounded_limits(low: float, high: float) -> tuple[float, float]:

@@ -18,9 +18,12 @@ from data.palettes import palettes
 
 COMPARE_MODES = ("off", "difference", "side", "swipe")
 PROJECTIONS = ("lonlat", "mercator")
-LAYERS = ("coastlines", "borders", "tccon", "cities", "plants", "soundings", "uncertainty")
+LAYERS = ("coastlines", "borders", "tccon", "cities", "plants", "soundings", "sif", "uncertainty")
 DEFAULT_LAYERS = ("coastlines", "borders")
 LIMIT_MODES = ("auto", "all", "manual")
+SCALES = ("auto", "linear", "log")
+AUTOMATIC = "auto"
+"""The colour map that suits the quantity (`dashboard.natural`)."""
 MAX_QUERY_CHARACTERS = 8000
 MAX_POLYGON_VERTICES = 400
 
@@ -46,6 +49,14 @@ def time_label(time: np.datetime64, *, monthly: bool) -> str:
     return text[:10] if text.endswith("T00:00") else text
 
 
+def is_yearly(times: np.ndarray) -> bool:
+    """True if two time steps or more stand for whole years: each in the middle of another one."""
+    times = np.asarray(times)
+    years = times.astype("datetime64[Y]")
+    days = (times.astype("datetime64[D]") - years.astype("datetime64[D]")).astype(int)
+    return bool(times.size > 1 and times.size == np.unique(years).size and np.all((days >= 181) & (days <= 183)))
+
+
 def is_monthly(times: np.ndarray) -> bool:
     """True if no two time steps share a calendar month and all stand for whole months (mid-month or first of month)."""
     months = np.asarray(times).astype("datetime64[M]")
@@ -66,7 +77,10 @@ class ViewState(param.Parameterized):
     lon = param.Number(default=0.0, doc="Longitude of the map's centre, degrees east.")
     lat = param.Number(default=0.0, bounds=(-90.0, 90.0), doc="Latitude of the map's centre, degrees north.")
     span = param.Number(default=360.0, bounds=(0.05, 720.0), doc="Width of the map, degrees of longitude.")
-    palette = param.String(default="viridis", doc="Colour map.")
+    palette = param.String(default=AUTOMATIC, doc="Colour map; 'auto' for what suits the quantity.")
+    scale = param.Selector(
+        default="auto", objects=list(SCALES), doc="How colours follow values; auto: as suits the quantity."
+    )
     limits = param.Selector(
         default="auto",
         objects=list(LIMIT_MODES),
@@ -87,6 +101,7 @@ class ViewState(param.Parameterized):
             ("at", f"{self.lon:.4f},{self.lat:.4f},{self.span:.4f}"),
             ("proj", self.projection),
             ("colours", self.palette),
+            ("scale", "" if self.scale == "auto" else self.scale),
             ("limits", f"{self.low:g},{self.high:g}" if self.limits == "manual" else self.limits),
             ("layers", ".".join(self.layers)),
         ]
@@ -191,10 +206,15 @@ class ViewState(param.Parameterized):
 
     def _apply_colours(self, given: dict[str, str], values: dict[str, object], repairs: list[str]) -> None:
         palette = given.get("colours", self.palette)
-        if palette not in (*palettes("sequential"), *palettes("diverging")):
-            repairs.append(f"'{palette[:40]}' is not a colour map here; using viridis.")
-            palette = "viridis"
+        if palette not in (AUTOMATIC, *palettes("sequential"), *palettes("diverging")):
+            repairs.append(f"'{palette[:40]}' is not a colour map here; using the one that suits the quantity.")
+            palette = AUTOMATIC
         values["palette"] = palette
+        scale = given.get("scale", "auto") or "auto"
+        if scale not in SCALES:
+            repairs.append(f"'{scale[:40]}' is not a scale of colours; using the one that suits the quantity.")
+            scale = "auto"
+        values["scale"] = scale
         limits = given.get("limits", self.limits)
         if limits in ("auto", "all"):
             values["limits"] = limits

@@ -61,6 +61,7 @@ def still_png(
     width: int = 1920,
     height: int = 1080,
     dpi: float = 144,
+    log: bool = False,
 ) -> bytes:
     """A presentation still as PNG, provenance in its text chunks.
 
@@ -75,6 +76,7 @@ def still_png(
     coastlines, borders : draw these outlines.
     width, height : pixels; text and lines scale with them.
     dpi : resolution told to programs that print the picture; the pixels are the same.
+    log : colours follow the logarithm of the values; limits are positive.
 
     Raises
     ------
@@ -95,7 +97,7 @@ def still_png(
     left, bottom = round((width - map_width) / 2), round(below + (height - above - below - map_height) / 2)
     background = _background(chart, map_width, map_height)
     values = chart.draw(*_coarsened(field.to_numpy(), lat, lon, map_width), map_width, map_height)
-    image = over(rgba(values, colours, limits), background)
+    image = over(rgba(values, colours, limits, log=log), background)
     image[..., 3] = background[..., 3]
     with drawing:
         figure = new_figure(width, height)
@@ -118,7 +120,7 @@ def still_png(
         shown = field.attrs.get("units", "") if units is None else units
         text = f"{label} ({shown})" if label and shown else label or str(shown)
         bar = axes_at(figure, width * 0.29, bottom - 88 * size, width * 0.42, 20 * size)
-        colour_bar(figure, bar, colours, limits, text, size=19 * size)
+        colour_bar(figure, bar, colours, limits, text, size=19 * size, log=log)
         footer(figure, provenance, margin, margin, size=15 * size)
         return encoded(figure, provenance, dpi=dpi)
 

@@ -29,7 +29,9 @@ def place_text(lon: float, lat: float) -> str:
 
 
 def time_text(label: str) -> str:
-    """'July 2021' for '2021-07', '14 July 2021 12:30 UTC' for '2021-07-14T12:30'."""
+    """'2021' for '2021', 'July 2021' for '2021-07', '14 July 2021 12:30 UTC' for '2021-07-14T12:30'."""
+    if "-" not in label:
+        return label
     year, month, *rest = label.split("-")
     name = MONTHS[int(month) - 1]
     if not rest:
@@ -49,9 +51,14 @@ def map_heading(cube: Cube, variable: str) -> str:
 
 def fit_sentence(fit: SeriesFit, units: str) -> str:
     """Growth and seasonal cycle of a fit, in words."""
-    parts = [f"growth {fit.growth_ppm_per_year:+.2f} ± {fit.growth_standard_error:.2f} {units}/yr"]
+    growth, error = fit.growth_ppm_per_year, fit.growth_standard_error
+    digits = 2 if units == "ppm" else _digits(max(abs(growth), error))
+    parts = [f"growth {growth:+.{digits}f} ± {error:.{digits}f} {units}/yr"]
     if fit.month_of_maximum is not None and np.isfinite(fit.amplitude):
-        parts.append(f"seasonal cycle {fit.amplitude:.1f} {units}, highest in {MONTHS[fit.month_of_maximum - 1]}")
+        digits = 1 if units == "ppm" else _digits(fit.amplitude)
+        parts.append(
+            f"seasonal cycle {fit.amplitude:.{digits}f} {units}, highest in {MONTHS[fit.month_of_maximum - 1]}"
+        )
     return ", ".join(parts)
 
 
@@ -62,4 +69,11 @@ def region_sentence(series: RegionSeries, step: int, units: str) -> str:
         return "no data at this time"
     area = series.area_km2
     size = f"{area / 1e6:.2f} million km²" if area >= 1e6 else f"{area:,.0f} km²"
-    return f"mean {series.mean[step]:.2f} {units}, spread {series.std[step]:.2f}, {size}"
+    mean, spread = series.mean[step], series.std[step]
+    digits = 2 if units == "ppm" else _digits(max(abs(mean), spread))
+    return f"mean {mean:,.{digits}f} {units}, spread {spread:,.{digits}f}, {size}"
+
+
+def _digits(size: float) -> int:
+    """Decimals that show three digits of a number of this size."""
+    return int(np.clip(2 - np.floor(np.log10(size)), 0, 9)) if np.isfinite(size) and size > 0 else 2

@@ -7,6 +7,7 @@
 
 const {HALF_TURN, MARGIN, mercY, mercLat, hex, paintInto} = window.mapPicture
 const CACHE_BYTES = 160e6      // windows kept for going back and forth in time
+const LARGEST = 0.998         // quantile that a logarithmic scale ends at
 const IDLE_MS = 180            // quiet time before Python is told and neighbours are fetched
 const SMALLEST = 60            // pixels; a smaller figure is not a map yet
 
@@ -66,6 +67,10 @@ class Windows {
     return entry
   }
 }
+
+// Colours of dots: those of the map where it is of the same kind, else their own.
+const dotColours = (points, units, colours) => points.units === units ? {...colours, missing: 0}
+  : {palette: points.palette.map(hex), low: points.low, high: points.high, missing: 0}
 
 const value = (layer, i) => {
   const code = layer.codes[i]
@@ -203,7 +208,7 @@ class Explorer {
     const same = keys => keys.every(key => JSON.stringify(old[key]) === JSON.stringify(spec[key]))
     const held = same(["layer", "other", "compare", "layers", "std", "projection"]) && this.shown.step === this.step
     if (!held) this.refresh()
-    else if (!same(["palette", "low", "high", "dark"])) this.paint()
+    else if (!same(["palette", "low", "high", "log", "dark"])) this.paint()
   }
 
   address(query, replace) {
@@ -320,9 +325,9 @@ class Explorer {
     const main = compare === "difference" ? this.layerUrl(layer, step, frame, other, other.step) : this.layerUrl(layer, step, frame)
     const second = compare === "side" || compare === "swipe" ? this.layerUrl(other, other.step, frame) : null
     const std = this.spec.std && this.has("uncertainty") ? this.layerUrl(this.spec.std, step, frame) : null
-    const points = this.has("soundings") && this.spec.periods
-      ? this.url("data/points", frame, {start: this.spec.periods[step][0], end: this.spec.periods[step][1]}) : null
-    return {main, second, std, points}
+    const dots = (layer, variable) => this.has(layer) && this.spec.periods
+      ? this.url("data/points", frame, {variable, start: this.spec.periods[step][0], end: this.spec.periods[step][1]}) : null
+    return {main, second, std, points: dots("soundings", "xco2"), sif: dots("sif", "sif")}
   }
 
   has(layer) { return this.spec.layers.includes(layer) }
@@ -341,28 +346,29 @@ class Explorer {
 
   async draw(step) {
     const frame = this.frame(), urls = this.wanted(step, frame)
-    let main, second, std, points
+    let main, second, std, points, sif
     try {
-      [main, second, std, points] = await Promise.all(
-        [urls.main, urls.second, urls.std, urls.points].map(url => url ? this.windows.get(url) : null))
+      [main, second, std, points, sif] = await Promise.all(
+        [urls.main, urls.second, urls.std, urls.points, urls.sif].map(url => url ? this.windows.get(url) : null))
     } catch (error) {
       this.say("error", {sentence: error.message})
       return
     }
-    this.shown = {frame, main, second, std, points, step}
-    if (points && !points.count && !this.playing && this.emptyMonth !== step) {
-      this.emptyMonth = step
-      this.say("error", {sentence: `There are no soundings with XCO2 of ${say(this.spec.labels[step].slice(0, 7))} in the data folder.`})
+    this.shown = {frame, main, second, std, points, sif, step}
+    const none = [[points, "XCO2"], [sif, "SIF"]].filter(([dots]) => dots && !dots.count).map(([, what]) => what).join(" or ")
+    if (none && !this.playing && this.emptyMonth !== none + step) {
+      this.emptyMonth = none + step
+      this.say("error", {sentence: `There are no soundings with ${none} of ${say(this.spec.labels[step].slice(0, 7))} in the data folder.`})
     }
     this.paint()
     bus().dispatchEvent(new CustomEvent("painted", {detail: {step, frame, version: this.spec.seq}}))
   }
 
   paint() {
-    const {frame, main, second, std, points} = this.shown
+    const {frame, main, second, std, points, sif} = this.shown
     if (!main) return
-    const {low, high, compare, dark} = this.spec, n = frame.w * frame.h
-    const colours = {palette: this.colours, low, high, missing: window.mapPicture.missing(dark)}
+    const {low, high, log, compare, dark, units} = this.spec, n = frame.w * frame.h
+    const colours = {palette: this.colours, low, high, log, missing: window.mapPicture.missing(dark)}
     const out = new Uint32Array(n), all = [0, frame.w]
     let edge = frame.w
     if (compare === "swipe" && second) {
@@ -380,13 +386,19 @@ class Explorer {
       window.mapPicture.clearBeyondPoles(right, frame, this.mercator)
       this.panes[1].put(this.panes[1].image, right, frame)
     }
-    if (points) {
+    if (points || sif) {
       const dots = new Uint32Array(n)
-      paintInto(dots, points, {...colours, missing: 0}, all, frame.w)
+      if (points) paintInto(dots, points, dotColours(points, units, colours), all, frame.w)
+      if (sif) {
+        const above = new Uint32Array(n)
+        paintInto(above, sif, dotColours(sif, units, colours), all, frame.w)
+        for (let i = 0; i < n; i++) if (above[i]) dots[i] = above[i]
+      }
       this.main.put(this.main.points, dots, frame)
       this.dotted = true
     } else if (this.dotted) { this.main.clear(this.main.points); this.dotted = false }
     this.drawSwipe()
+    this.title()
     if (!this.playing) this.settle()
     if (!this.told) {
       this.told = true
@@ -447,6 +459,8 @@ class Explorer {
     let text = [this.spec.title, say(this.spec.labels[this.step])].filter(Boolean).join(" · ")
     if (compare === "difference") text += `  minus  ${second}`
     if (compare === "swipe") text = `left: ${text}    right: ${second}`
+    const {sif} = this.shown
+    if (sif?.count) text += `  ·  dots: SIF, ${sif.low.toFixed(1)} (light) to ${sif.high.toFixed(1)} ${sif.units}`
     if (fig.title.text !== text) fig.title.setv({text}, {sync: false})
   }
 
@@ -480,13 +494,14 @@ class Explorer {
     this.histogram()
     const frame = this.frame(), count = this.spec.labels.length
     for (const step of [this.step + 1, this.step - 1])
-      if (step >= 0 && step < count && this.spec.compare === "off" && !this.has("soundings"))
+      if (step >= 0 && step < count && this.spec.compare === "off" && !this.has("soundings") && !this.has("sif"))
         this.windows.get(this.wanted(step, frame).main).catch(() => null)
   }
 
   visible(layer) {
-    // Values of the visible pixels (thinned to what a histogram needs) and the area each stands for.
-    const {frame} = this.shown, {x0, x1, y0, y1} = this.bounds()
+    // Values of the visible pixels (thinned to what a histogram needs) and the area each stands for; powers of ten of the positive
+    // ones where the scale is logarithmic.
+    const {frame} = this.shown, {x0, x1, y0, y1} = this.bounds(), {log} = this.spec
     const inside = (a, b, low, high, n) => [Math.max(0, Math.round((a - low) / (high - low) * n)), Math.min(n, Math.round((b - low) / (high - low) * n))]
     const [left, right] = inside(x0, x1, frame.x0, frame.x1, frame.w), [bottom, top] = inside(y0, y1, frame.y0, frame.y1, frame.h)
     const stride = Math.max(1, Math.floor(Math.sqrt((right - left) * (top - bottom) / 150000)))
@@ -497,7 +512,7 @@ class Explorer {
       const cosine = Math.cos(lat * Math.PI / 180), weight = this.mercator ? cosine * cosine : cosine
       for (let c = left; c < right; c += stride) {
         const v = value(layer, r * frame.w + c)
-        if (v === v) { values.push(v); weights.push(weight) }
+        if (v === v && (!log || v > 0)) { values.push(log ? Math.log10(v) : v); weights.push(weight) }
       }
     }
     return new Distribution(values, weights)
@@ -511,9 +526,10 @@ class Explorer {
     }
     const from = seen.quantile(0.002), to = Math.max(seen.quantile(0.998), from + 1e-9 * Math.abs(from) + 1e-12)
     // bins no finer than the steps in which the values are stored, or empty ones would show
-    const quantum = main.dtype === "int16" ? main.scale : 0
+    const {log} = this.spec, quantum = main.dtype === "int16" && !log ? main.scale : 0
     const bins = Math.max(1, Math.min(60, quantum ? Math.floor((to - from) / quantum / Math.ceil((to - from) / quantum / 60)) : 60))
-    const top = seen.shares(from, to, bins), {low, high} = this.spec, n = this.colours.length
+    const top = seen.shares(from, to, bins), [low, high] = [this.spec.low, this.spec.high].map(v => log ? Math.log10(v) : v)
+    const n = this.colours.length
     const left = top.map((_, k) => from + k / bins * (to - from)), right = top.map((_, k) => from + (k + 1) / bins * (to - from))
     const colour = left.map((v, k) => {
       const j = Math.floor(((v + right[k]) / 2 - low) / (high - low) * n)
@@ -523,12 +539,14 @@ class Explorer {
     const [across, up] = this.linked.histogram_ranges
     across.setv({start: from, end: to}, {sync: false})
     up.setv({start: 0, end: 1.06 * Math.max(...top)}, {sync: false})
-    const limits = [seen.quantile(0.02), seen.quantile(0.98)], also = second ? this.visible(second) : null
+    const highest = log ? LARGEST : 0.98  // the few cells that emit most are what such maps are about
+    const limits = [seen.quantile(0.02), seen.quantile(highest)], also = second ? this.visible(second) : null
     if (also?.total) {
       limits[0] = Math.min(limits[0], also.quantile(0.02))
-      limits[1] = Math.max(limits[1], also.quantile(0.98))
+      limits[1] = Math.max(limits[1], also.quantile(highest))
     }
-    this.reported = this.say("window", {mean: seen.mean, low: limits[0], high: limits[1]})
+    const [mean, low2, high2] = [seen.mean, ...limits].map(v => log ? 10 ** v : v)
+    this.reported = this.say("window", {mean, low: low2, high: high2})
   }
 
   // ---- overlays ----------------------------------------------------------------------------------------------------
@@ -599,15 +617,19 @@ class Explorer {
     if (!this.shown?.main) return
     const i = this.pixel(x, y), lat = this.toLat(y), lon = wrap(this.toLon(x))
     if (i < 0 || Math.abs(lat) > 90) return this.tip(null)
-    const {units, digits} = this.spec
+    const {units, digits, log} = this.spec
     const right = this.shown.second && (inSecond || (this.spec.compare === "swipe" && x > this.main.swipe.location))
     const text = (layer, after = units) => {
       const v = value(layer, i)
-      return v === v ? `${v.toFixed(digits)} ${after}` : "no data"
+      return v === v ? `${log ? Number(v.toPrecision(3)) : v.toFixed(digits)} ${after}` : "no data"
     }
     const place = `${Math.abs(lat).toFixed(2)}°${lat < 0 ? "S" : "N"} ${Math.abs(lon).toFixed(2)}°${lon < 0 ? "W" : "E"}`
     let body = text(right ? this.shown.second : this.shown.main)
     if (this.shown.std) body += ` ± ${text(this.shown.std, "")}`
+    for (const [dots, what] of [[this.shown.points, "XCO2"], [this.shown.sif, "SIF"]]) {
+      const v = dots ? value(dots, i) : NaN
+      if (v === v && !inSecond) body += ` · ${what} ${v.toFixed(2)} ${dots.units}`
+    }
     this.tip(body, place)
   }
 

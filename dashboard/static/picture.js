@@ -49,32 +49,34 @@ window.mapPicture ??= (() => {
     return {codes: meta.dtype === "int16" ? new Int16Array(buffer) : new Float32Array(buffer), ...meta}
   }
 
-  function lookup(layer, palette, low, high, missing) {
+  const scaled = log => log ? v => v > 0 ? Math.log(v) : NaN : v => v  // zero has no place on a logarithmic scale
+
+  function lookup(layer, palette, low, high, missing, log) {
     // Colour of every int16 code: one table, so that painting is one read a pixel.
-    const table = new Uint32Array(65536), n = palette.length, norm = n / (high - low)
+    const on = scaled(log), from = on(low), table = new Uint32Array(65536), n = palette.length, norm = n / (on(high) - from)
     table[0] = missing
     for (let code = -32767; code < 32768; code++) {
-      const k = Math.floor((layer.offset + layer.scale * code - low) * norm)
-      table[code + 32768] = palette[k < 0 ? 0 : k >= n ? n - 1 : k]
+      const k = Math.floor((on(layer.offset + layer.scale * code) - from) * norm)
+      table[code + 32768] = k !== k ? missing : palette[k < 0 ? 0 : k >= n ? n - 1 : k]
     }
     return table
   }
 
-  function paintInto(out, layer, {palette, low, high, missing}, [from, to], width) {
+  function paintInto(out, layer, {palette, low, high, missing, log}, [from, to], width) {
     // [from, to): the columns of each row that this layer fills.
     const {codes} = layer, rows = codes.length / width
     if (layer.dtype === "int16") {
-      const table = lookup(layer, palette, low, high, missing)
+      const table = lookup(layer, palette, low, high, missing, log)
       for (let r = 0; r < rows; r++)
         for (let i = r * width + from, end = r * width + to; i < end; i++) out[i] = table[codes[i] + 32768]
       return
     }
-    const n = palette.length, norm = n / (high - low)
+    const n = palette.length, start = log ? Math.log(low) : low, norm = n / ((log ? Math.log(high) : high) - start)
     for (let r = 0; r < rows; r++)
       for (let i = r * width + from, end = r * width + to; i < end; i++) {
         const v = codes[i]
-        if (v !== v) { out[i] = missing; continue }
-        const k = Math.floor((v - low) * norm)
+        if (v !== v || (log && v <= 0)) { out[i] = missing; continue }
+        const k = Math.floor(((log ? Math.log(v) : v) - start) * norm)
         out[i] = palette[k < 0 ? 0 : k >= n ? n - 1 : k]
       }
   }
@@ -119,7 +121,7 @@ window.mapPicture ??= (() => {
   }
 
   function draw(box, spec, view, around, layer, mercator) {
-    const colours = {palette: spec.palette.map(hex), low: spec.low, high: spec.high, missing: missing(spec.dark)}
+    const colours = {palette: spec.palette.map(hex), low: spec.low, high: spec.high, log: spec.log, missing: missing(spec.dark)}
     const out = new Uint32Array(around.w * around.h), flipped = new Uint32Array(out.length)
     paintInto(out, layer, colours, [0, around.w], around.w)
     clearBeyondPoles(out, around, mercator)

@@ -292,8 +292,8 @@ def test_difference_side_by_side_and_swipe(watched: Page, address: str) -> None:
     query = "?cube=known&time=2020-01&with_time=2019-01&compare="
     open_map(watched, address + query + "difference")
     assert np.nanmax(np.abs(values_of(watched) - GROWTH_PPM)) <= 0.011  # the field grows by the same everywhere
-    low, high = state(watched)["spec"]["low"], state(watched)["spec"]["high"]
-    assert low == -high
+    spec = state(watched)["spec"]
+    assert spec["low"] == -spec["high"]
     open_map(watched, address + query + "side")
     assert watched.evaluate("window.carbonweather.current.panes[1].fig.title.text").endswith("January 2019")
     assert watched.evaluate("window.carbonweather.current.panes[1].image.data.image[0].length") > 10_000
