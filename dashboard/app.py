@@ -52,7 +52,8 @@ def warm_up(library: Library) -> None:
 
     outline("coastlines", "110m")
     outline("borders", "110m")
-    import_module(PAGES[0].module).page(library, None).get_root()
+    modules = [import_module(entry.module) for entry in PAGES]
+    modules[0].page(library, None).get_root()
     # in a thread only now: two threads that first import the same library can trip over its half-made modules
     threading.Thread(target=warm_up_cubes, name="warm-up", daemon=True).start()
 

@@ -2,6 +2,7 @@
 
 import gc
 import re
+import socket
 import time
 import weakref
 
@@ -44,6 +45,10 @@ def opened(session_home):
         check_unused_sessions_milliseconds=100,
     )
 
+    limit = time.monotonic() + PATIENCE_S
+    while not _listens(port) and time.monotonic() < limit:
+        time.sleep(0.05)
+
     def visit(address: str) -> object:
         made.clear()
         pull_session(url=f"http://127.0.0.1:{port}/{address}").close()
@@ -56,6 +61,11 @@ def opened(session_home):
 
     yield visit
     server.stop()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.mark.parametrize("entry", PAGES, ids=lambda entry: entry.name)
