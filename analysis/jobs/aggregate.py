@@ -339,6 +339,7 @@ def _write_files(context: JobContext, sources: Sequence[Source], regions: Sequen
 
     variable, label = settings["variable"], ", ".join(source.label for source in sources)
     source = _joint(sources)
+    what = titled(source, f"{variable} of {label}")
     title = titled(source, f"{variable} of {label}, {MEANS[settings['every']]} statistics of {settings['of']}")
     attrs = provenance(
         source,
@@ -361,18 +362,19 @@ def _write_files(context: JobContext, sources: Sequence[Source], regions: Sequen
     )
     if "series" in settings["outputs"]:
         (context.folder / "series.csv").write_text(made.series_csv(), encoding="utf-8")
-        context.add_result(f"{variable} over time", "series.csv", "series")
+        context.add_result(f"{what} over time", "series.csv", "series")
         made.write_netcdf(context.folder / "series.nc")
-        context.add_result(f"{variable} over time (netCDF)", "series.nc", "netcdf")
+        context.add_result(f"{what} over time (netCDF)", "series.nc", "netcdf")
     whole = replace(made, every="whole", periods=(0,), values=values([None]))
     if "table" in settings["outputs"]:
         (context.folder / "table.csv").write_text(whole.table_csv(), encoding="utf-8")
-        context.add_result(f"{variable} by region, whole time", "table.csv", "table")
+        context.add_result(f"{what} by region, whole time", "table.csv", "table")
     context.scores["periods"] = float(len(periods))
     if "mean" in names and len(regions) * len(sources) <= _MOST_SCORES:
         for r, region in enumerate(regions):
             for n, each in enumerate(sources):
-                context.scores[f"mean, {region.name}, {each.label}"] = float(whole.values["mean"][0, r, n])
+                if whole.values["soundings"][0, r, n] > 0:
+                    context.scores[f"mean, {region.name}, {each.label}"] = float(whole.values["mean"][0, r, n])
 
 
 def _joint(sources: Sequence[Source]) -> Source:

@@ -28,7 +28,7 @@ MEANS = {
     "month": "monthly",
     "season": "seasonal",
     "year": "yearly",
-    "whole": "whole time",
+    "whole": "whole-time",
 }
 
 

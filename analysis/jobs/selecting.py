@@ -119,12 +119,11 @@ WHICH: dict[str, Any] = {
 ERROR_FLOOR: dict[str, Any] = {
     "title": "Smallest error believed",
     "description": (
-        "Stated errors of soundings below it are raised to it, and no standard error of a mean is smaller: errors common to all "
-        "soundings do not average out. Empty: 0.3 for mole fractions in ppm, 0 for anything else."
+        "In the variable's unit. Stated errors of soundings below it are raised to it, and no standard error of a mean is smaller: "
+        "errors common to all soundings do not average out. Empty: 0.3 for mole fractions in ppm, 0 for anything else."
     ),
     "type": ["number", "null"],
     "minimum": 0,
-    "x-unit": "in the variable's unit",
     "default": None,
 }
 NAME: dict[str, Any] = {
