@@ -17,7 +17,7 @@ from analysis.jobs.checkpoint import Checkpoint
 
 PIECE_ROWS = 700
 MOMENTS = {
-    "summing": (Checkpoint, "keep", 3),
+    "summing": (Checkpoint, "note", 3),
     "keeping a period": (maps.PeriodMaps, "keep", 2),
     "writing a step": (publishing.HiddenCube, "write", 2),
     "after the cube appeared": (JobContext, "add_result", 1),
