@@ -293,8 +293,9 @@ def test_memory_does_not_grow_with_what_is_imported(tmp_path, monkeypatch):
     import pyarrow as pa
 
     monkeypatch.setattr(preparing, "_BATCH_BYTES", 2**20)
+    monkeypatch.setattr("data.soundings.files.FILE_ROWS", 3000)  # else small files are joined to ever larger ones
     usual, peaks = pa.default_memory_pool(), []
-    for days in (4, 16):
+    for days in (3, 4, 16):  # the first loads what is loaded once
         folder = tmp_path / f"in{days}"
         folder.mkdir()
         for day in range(days):
@@ -310,4 +311,4 @@ def test_memory_does_not_grow_with_what_is_imported(tmp_path, monkeypatch):
             tracemalloc.stop()
             pa.set_memory_pool(usual)
     assert len(contents(tmp_path / "home16")) == 16 * 2000
-    assert peaks[1] < 1.3 * peaks[0], peaks
+    assert peaks[2] < 1.3 * peaks[1], peaks
