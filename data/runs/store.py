@@ -42,6 +42,7 @@ class RunStore:
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self.root = Path(root)
         self._configurations: dict[str, Configuration] = {}
+        self._done: dict[str, Run] = {}
 
     def create(
         self,
@@ -125,10 +126,12 @@ class RunStore:
         FileProblem : its configuration is damaged.
         """
         if not _ID.fullmatch(run_id) or not self._folder(run_id).is_dir():
-            self._configurations.pop(run_id, None)
+            self._forget(run_id)
             raise NoSuchRun(
                 f"run {run_id[:80]}: expected a run in {self.root}, found none of that name; see `carbonweather runs list`."
             )
+        if run_id in self._done:  # a finished run never changes
+            return self._done[run_id]
         if run_id not in self._configurations:
             try:
                 self._configurations[run_id] = Configuration.read(self._folder(run_id) / CONFIGURATION)
@@ -137,7 +140,14 @@ class RunStore:
                     self._configurations[run_id] = Configuration.read(self.root / run_id / CONFIGURATION)
                 else:
                     raise
-        return Run.load(self.root, self._configurations[run_id])
+        found = Run.load(self.root, self._configurations[run_id])
+        if found.state == "done":
+            self._done[run_id] = found
+        return found
+
+    def _forget(self, run_id: str) -> None:
+        self._configurations.pop(run_id, None)
+        self._done.pop(run_id, None)
 
     def delete(self, run_id: str) -> None:
         """Remove a run with all that lies in its folder (not cubes that it put in the data folder).
@@ -161,7 +171,7 @@ class RunStore:
             os.rename(folder, doomed)
             sync_folder(self.root)
             remove(doomed)
-            self._configurations.pop(run_id, None)
+            self._forget(run_id)
 
     def _folder(self, run_id: str) -> Path:
         visible = self.root / run_id
