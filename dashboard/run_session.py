@@ -60,6 +60,7 @@ class RunsSession:
         self._choice = ("", "")
         self._polling = False
         self._going = 0
+        self._looked = 0
         self._judging = False
         self._draft: dict[str, Any] | None = None
         self._open(query, history="replace")
@@ -86,9 +87,10 @@ class RunsSession:
         def show(look: Look) -> None:
             if going != self._going:
                 return  # the visitor went on meanwhile
+            self._looked += 1
             self.at, self._form, self._choice = look.at, look.form, ("", "")
             if look.form is not None:
-                self.view.feedback = "{}"
+                self.view.tell_text("feedback", "{}")
             self._show(look)
             sentences = [say, *(repairs or ()), *look.repairs]
             self._say(" ".join(filter(None, sentences)))
@@ -103,12 +105,12 @@ class RunsSession:
         if self._polling:
             return
         self._polling = True
-        at, shown, form, going = self.at, self._shown, self._form, self._going
+        at, shown, form, looked = self.at, self._shown, self._form, self._looked
 
         def show(look: Look) -> None:
             self._polling = False
-            if going != self._going:
-                return
+            if looked != self._looked:
+                return  # something newer is on screen
             if look.at != at:  # the run on screen is gone
                 self._go(look.at, history="replace", repairs=look.repairs)
             else:
@@ -226,7 +228,7 @@ class RunsSession:
 
         def done(_result: Any) -> None:
             self._say("")
-            self._going += 1  # what a look found before this is out of date
+            self._looked += 1  # what a look found before this is out of date
             self._polling = False
             self.poll()
 

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import panel as pn
 import param
 from panel.custom import JSComponent
 
@@ -43,10 +44,16 @@ class RunsView(JSComponent):
         super().__init__(**params)
         self._on_message = on_message
         self._number = 0
+        self._waiting: dict[str, str] | None = None if pn.state.curdoc is None else {}
 
     def _handle_msg(self, data: Any) -> None:
         if isinstance(data, dict) and isinstance(data.get("kind"), str):
             self._on_message(data)
+
+    def begin(self) -> None:
+        """Send what was kept until the browser had the page; from now on everything goes at once."""
+        waiting, self._waiting = self._waiting, None
+        self.param.update(**(waiting or {}))
 
     def tell(self, name: str, facts: dict[str, Any], *, again: bool = False) -> None:
         """Send facts to the browser under a parameter's name; `again` even if they are the same as last time."""
@@ -56,6 +63,11 @@ class RunsView(JSComponent):
         self.tell_text(name, json.dumps(facts, ensure_ascii=False))
 
     def tell_text(self, name: str, text: str) -> None:
-        """The same for JSON that was written in a thread."""
-        if getattr(self, name) != text:
+        """The same for JSON that was written in a thread.
+
+        Until the browser has the page it is kept here: what a session changes before that can be lost.
+        """
+        if self._waiting is not None:
+            self._waiting[name] = text
+        elif getattr(self, name) != text:
             self.param.update(**{name: text})

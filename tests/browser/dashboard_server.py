@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import urlopen
@@ -73,13 +73,13 @@ def free_port() -> int:
 
 
 @contextmanager
-def served(home: Path, *options: str, wait_s: float = 90.0) -> Iterator[str]:
-    """`carbonweather serve` on a data folder; gives its address and ends it afterwards."""
+def served(home: Path, *options: str, program: Sequence[str] = ("dashboard",), wait_s: float = 90.0) -> Iterator[str]:
+    """`carbonweather serve` on a data folder; gives its address and ends it afterwards. `program` is what `python -m` runs."""
     port = free_port()
     log = home.parent / f"serve-{port}.log"
     with open(log, "wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "dashboard", "serve", "--home", str(home), "--port", str(port), *options],
+            [sys.executable, "-m", *program, "serve", "--home", str(home), "--port", str(port), *options],
             stdout=output,
             stderr=subprocess.STDOUT,
             env={**os.environ, "CARBONWEATHER_HOME": str(home)},

@@ -35,7 +35,7 @@ export function render({model, el}) {
 
   const showRows = () => {
     const listing = parse(model.listing), live = parse(model.live)
-    if (!listing) return
+    if (!listing?.rows) return
     const now = new Map((live?.rows ?? []).map(row => [row.id, row]))
     rows = listing.rows.map(row => now.get(row.id) ?? row)
     skew = live?.clock ? live.clock * 1000 - Date.now() : 0
