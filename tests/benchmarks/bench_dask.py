@@ -1,6 +1,6 @@
 """Runs: what starting one costs until its first task works, against plain Dask, and what a second worker gains in gridding.
 
-The gridding job is the one that people start: seven years of orbits onto monthly maps, from the archive to the
+The gridding job is the one that people start: two years of orbits onto monthly maps, from the archive to the
 finished cube, process start included.
 """
 
@@ -87,17 +87,17 @@ def _ended(home: Path, run: Run) -> Run:
     return run
 
 
-_MONTHS = 84
+_MONTHS = 24
 _FOOTPRINTS = 8
 _ORBIT_MINUTES = 98.8
 
 
 def _fill(home: Path, count: int) -> None:
-    """An archive of seven years of orbits like those of OCO-2: eight footprints 1.3 km apart, four times a second."""
+    """An archive of two years of orbits like those of OCO-2: eight footprints 1.3 km apart, four times a second."""
     archive = SoundingArchive(soundings_dir(home))
     each = count // _MONTHS
     for month in range(_MONTHS):
-        begin, end = (np.datetime64("2015-01", "M") + month + np.arange(2)).astype("datetime64[ns]")
+        begin, end = (np.datetime64("2020-01", "M") + month + np.arange(2)).astype("datetime64[ns]")
         archive.append(_orbits(month, each, begin, end))
 
 
