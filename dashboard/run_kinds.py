@@ -11,7 +11,6 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from dashboard.run_fields import Choice, Field, fields_of
-from dashboard.run_watch import learn_titles
 
 if TYPE_CHECKING:
     from analysis.jobs import Job
@@ -39,7 +38,6 @@ def _kinds() -> dict[str, Job]:
             found[name] = job(name)
         except (ImportError, AttributeError):  # a kind of another package, which must not take the page with it
             log.exception("the kind of run '%s' cannot be loaded", name)
-    learn_titles({name: each.title for name, each in found.items()})
     return found
 
 

@@ -75,6 +75,7 @@ class Looker:
     def look(self, at: RunsAddress, shown: Shown | None, form: Form | None, *, now: bool = False) -> Look:
         """Read all that a visitor at this address must see; in a thread."""
         known = kinds()
+        self.watch.learn({name: each.title for name, each in known.items()})
         reading = self.watch.read(now=now)
         if at.mode == "run":
             run = self.watch.get(at.run)

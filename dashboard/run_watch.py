@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -63,6 +64,11 @@ class RunWatch:
         self._lock = threading.Lock()
         self._reading = NOTHING
         self._until = 0.0
+        self._titles: dict[str, str] = {}
+
+    def learn(self, titles: Mapping[str, str]) -> None:
+        """Remember what the kinds of run call themselves; until then, and where a kind is not known here, its name stands for it."""
+        self._titles = dict(titles)
 
     def read(self, *, now: bool = False) -> Reading:
         """The runs as they are, or as they were a moment ago unless asked for `now`."""
@@ -71,7 +77,7 @@ class RunWatch:
             if not now and asked < self._until:
                 return self._reading
             began = time.monotonic()
-            rows = [row(run) for run in self.store.list()]
+            rows = [row(run, self._titles) for run in self.store.list()]
             took = time.monotonic() - began
             self._reading = _reading(rows, self._reading)
             self._until = time.monotonic() + max(FRESH_SECONDS, REST_FACTOR * took)
@@ -100,19 +106,25 @@ def _steady(row: dict[str, Any]) -> dict[str, Any]:
     return row | {"fraction": None, "progress": "", "left": "", "speed": "", "note": ""}
 
 
-def row(run: Run) -> dict[str, Any]:
+def row(run: Run, titles: Mapping[str, str] | None = None) -> dict[str, Any]:
     """What the list shows of a run.
+
+    Parameters
+    ----------
+    run : as it is now.
+    titles : of the kinds of run.
 
     Returns
     -------
     id, title, kind, kind_title, state, note ("Pausing"), created, started, ended (ISO, UTC), fraction (0..1 or None), progress ("12 of
     300 tiles"), left ("3 min"), speed ("4 tiles/s"), error, resumable.
     """
+    kind_title = (titles or {}).get(run.kind) or run.kind.replace("_", " ").capitalize()
     facts: dict[str, Any] = {
         "id": run.id,
-        "title": run.title or f"{kind_title(run.kind)} of {run.created:%d %b %Y %H:%M} UTC",
+        "title": run.title or f"{kind_title} of {run.created:%d %b %Y %H:%M} UTC",
         "kind": run.kind,
-        "kind_title": kind_title(run.kind),
+        "kind_title": kind_title,
         "state": run.state if run.state in STATES else "failed",
         "note": "",
         "created": iso_text(run.created),
@@ -150,16 +162,3 @@ def _asked(run: Run) -> str:
         return (hidden(run.root, run.id) / REQUEST).read_text(encoding="utf-8").strip()
     except OSError:
         return ""
-
-
-def kind_title(kind: str) -> str:
-    """What people call a kind of run; its name where this installation does not know it. Loads no job."""
-    return _TITLES.get(kind) or kind.replace("_", " ").capitalize()
-
-
-def learn_titles(titles: dict[str, str]) -> None:
-    """Remember what the jobs call themselves, once they were loaded."""
-    _TITLES.update(titles)
-
-
-_TITLES: dict[str, str] = {}
