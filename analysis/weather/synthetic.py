@@ -7,6 +7,7 @@ a test bed and the stage of the simulated world, not a reconstruction of any day
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 
@@ -175,7 +176,7 @@ def _overturning(lat_deg: np.ndarray, edges_hpa: np.ndarray, winter: float) -> n
     surface, top = edges_hpa[0], 120.0
     depth = np.clip((surface - edges_hpa) / (surface - top), 0.0, 1.0)
     vertical = np.sin(np.pi * depth) ** 1.0
-    along = -HADLEY_KG_S["annual"] * np.sqrt(np.e) * (lat_deg / 14.0) * np.exp(-0.5 * (lat_deg / 14.0) ** 2)
+    along = -HADLEY_KG_S["annual"] * math.sqrt(math.e) * (lat_deg / 14.0) * np.exp(-0.5 * (lat_deg / 14.0) ** 2)
     along = along - HADLEY_KG_S["seasonal"] * winter * np.exp(-0.5 * ((lat_deg + 3.0 * winter) / 13.0) ** 2)
     along = along + FERREL_KG_S * (_bell(lat_deg, 47, 8) - _bell(lat_deg, -47, 8))
     along = along * np.cos(np.radians(lat_deg)) ** 2
