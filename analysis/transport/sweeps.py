@@ -120,11 +120,13 @@ def linear_lines(
 ):  # fmt: skip
     """Blocks first..last - 1 of lines; see `sweep`.
 
-    Tracer fluxes of a few faces at a time wait in slots until no other face needs the former masses of their cells;
-    where air comes from beyond the next cell, those of the whole line do.
+    Tracer fluxes of a few faces at a time wait in slots until no other face needs the former masses of their cells.
+    Lines with air from beyond the next cell are left out and done by themselves.
     """
-    none = max(length, KEPT + RING)  # the slot of closed faces
+    none = KEPT + RING  # the slot of closed faces
     through = np.zeros((none + 1) * block * tracers, rm.dtype)
+    exact = np.empty((length + 1) * tracers)
+    far = np.zeros(block, np.bool_)
     padded = length + 2 * HALO + ROW
     inverse = np.ones(block * padded)
     air = np.zeros(block * padded)
@@ -140,24 +142,26 @@ def linear_lines(
         width = min(block, per_group - start)
         base, flux_base = group * cell_step + start, group * flux_step + start
         load_air(m, flux, seconds, base, flux_base, length, stride, periodic, width, padded, inverse, air)
-        far_air = _far(air, inverse, length, first_face, width, padded)
+        any_far = _mark_far(air, inverse, length, first_face, width, padded, far)
         updated = late = max(kept - 1, 0)  # the first cells of a periodic line are asked for again by its last faces
         for face in range(first_face, length):
-            slot = face if far_air or face < kept else kept + face % RING
+            slot = face if face < kept else kept + face % RING
             if face + AHEAD < length:
                 p = (base + (face + AHEAD) * stride) * tracers
                 for number in range(p, p + width * tracers, line_size):
                     prefetch(rm, number)  # type: ignore[call-arg]
             for b in range(width):
+                o = np.uint64((slot * block + b) * tracers)
+                if any_far and far[b]:
+                    for i in range(n):
+                        through[o + i] = 0
+                    continue
                 at = b * padded + HALO
                 f = air[np.uint64(at + face)]
                 line = base + b
                 forward = f > 0
                 donor = face - 1 if forward else face
                 rest = abs(f)
-                whole = 0
-                if far_air and rest > m[line + (donor + length if donor < 0 else donor) * stride]:
-                    donor, whole, rest = donor_cell(f, m, line, stride, face, length, periodic)
                 # Factors of the tracer masses whose sum is the tracer flux out of the donor's parabola.
                 a = rest * inverse[np.uint64(at + donor)]
                 signed = rest if forward else -rest
@@ -170,12 +174,12 @@ def linear_lines(
                     donor += length
                 row = np.uint64(((bins[start + b] if many_bins else 0) * length + donor) * (3 * ROW))
                 near = row + np.uint64(RIGHT * ROW if forward else LEFT * ROW)
-                far = row + np.uint64(LEFT * ROW if forward else RIGHT * ROW)
+                away = row + np.uint64(LEFT * ROW if forward else RIGHT * ROW)
                 mean = row + np.uint64(MEAN * ROW)
                 reach = np.uint64(at + window)
                 for s in range(np.uint64(ROW)):
                     w[s] = inverse[reach + s] * (
-                        from_near * table[near + s] + from_far * table[far + s] + from_mean * table[mean + s]
+                        from_near * table[near + s] + from_far * table[away + s] + from_mean * table[mean + s]
                     )
                 w0, w1, w2, w3, w4 = w[0], w[1], w[2], w[3], w[4]
                 p0 = np.uint64((line + window * stride) * tracers)
@@ -189,40 +193,32 @@ def linear_lines(
                     p2 = np.uint64((line + (window + 2 + length) % length * stride) * tracers)
                     p3 = np.uint64((line + (window + 3) % length * stride) * tracers)
                     p4 = np.uint64((line + (window + 4) % length * stride) * tracers)
-                o = np.uint64((slot * block + b) * tracers)
                 for i in range(n):
                     through[o + i] = (
                         w0 * rm[p0 + i] + w1 * rm[p1 + i] + w2 * rm[p2 + i] + w3 * rm[p3 + i] + w4 * rm[p4 + i]
                     )
-                cell = face - 1 if f > 0 else face
-                for _ in range(whole):
-                    cell = (cell + length) % length
-                    p0 = np.uint64((line + cell * stride) * tracers)
-                    sign = w.dtype.type(1.0 if f > 0 else -1.0)
-                    for i in range(n):
-                        through[o + i] += sign * rm[p0 + i]
-                    cell += -1 if f > 0 else 1
             # What no later face asks for is changed now, while it is at hand; the rest after the last face.
-            until = updated
-            if face == length - 1:
-                until = length + late
-            elif not far_air:
-                until = max(updated, face - 3)
+            until = length + late if face == length - 1 else max(updated, face - 3)
             for position in range(updated, until):
                 cell = position if position < length else position - length
                 behind = cell + 1
                 slot_before, slot_behind = none, none
                 if periodic or cell > 0:
-                    slot_before = cell if far_air or cell < kept else kept + cell % RING
+                    slot_before = cell if cell < kept else kept + cell % RING
                 if periodic or behind < length:
                     if behind == length:
                         behind = 0
-                    slot_behind = behind if far_air or behind < kept else kept + behind % RING
+                    slot_behind = behind if behind < kept else kept + behind % RING
                 o = np.uint64((base + cell * stride) * tracers)
                 p0, p1 = np.uint64(slot_before * block * tracers), np.uint64(slot_behind * block * tracers)
                 for i in range(np.uint64(width * tracers)):
                     rm[o + i] += through[p0 + i] - through[p1 + i]
             updated = until
+        for b in range(width if any_far else 0):
+            if far[b]:
+                bin_ = bins[start + b] if many_bins else 0
+                _far_line(rm, m, air, inverse, b * padded + HALO, base + b, table, bin_, length, stride, periodic,
+                          tracers, exact)  # fmt: skip
         move_air(m, base, length, stride, width, padded, air)
 
 
@@ -246,17 +242,66 @@ def load_air(m, flux, seconds, base, flux_base, length, stride, periodic, width,
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _far(air, inverse, length, first_face, width, padded):
-    """True if through any face comes more air than the cell next to it holds."""
-    count = 0
+def _mark_far(air, inverse, length, first_face, width, padded, far):
+    """Mark lines through any of whose faces comes more air than the cell next to it holds; true if there are any."""
+    found = False
     for b in range(width):
         at = b * padded + HALO
+        count = 0
         for face in range(first_face, length):
             f = air[np.uint64(at + face)]
             ahead = inverse[np.uint64(at + face)]
             behind = inverse[np.uint64(at + face - 1)]
             count += int(f * behind > 1.0) + int(-f * ahead > 1.0)
-    return count > 0
+        far[b] = count > 0
+        found |= count > 0
+    return found
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+def _far_line(rm, m, air, inverse, at, line, table, bin_, length, stride, periodic, tracers, through):
+    """One line with air from beyond the next cell: whole cells, then part of the donor. In float64 whatever the
+    tracers, for what passes two faces may be many times what stays between them."""
+    n = np.uint64(tracers)
+    for number in range((length + 1) * tracers):
+        through[number] = 0.0
+    for face in range(0 if periodic else 1, length):
+        f = air[at + face]
+        donor, whole, rest = donor_cell(f, m, line, stride, face, length, periodic)
+        sign = 1.0 if f > 0 else -1.0
+        near, away = (RIGHT, LEFT) if f > 0 else (LEFT, RIGHT)
+        a = rest * inverse[at + donor]
+        window = donor - 2
+        if not periodic:
+            window = min(max(window, 0), length - WINDOW)
+        row = (bin_ * length + donor) * 3 * ROW
+        o = np.uint64(face * tracers)
+        for s in range(WINDOW):
+            cell = (window + s + length) % length
+            weight = (
+                sign
+                * rest
+                * inverse[at + cell]
+                * (
+                    (1.0 - a) * (1.0 - a) * table[row + near * ROW + s]
+                    - a * (1.0 - a) * table[row + away * ROW + s]
+                    + a * (3.0 - 2.0 * a) * table[row + MEAN * ROW + s]
+                )
+            )
+            p = np.uint64((line + cell * stride) * tracers)
+            for i in range(n):
+                through[o + i] += weight * rm[p + i]
+        cell = face - 1 if f > 0 else face
+        for _ in range(whole):
+            p = np.uint64((line + (cell + length) % length * stride) * tracers)
+            for i in range(n):
+                through[o + i] += sign * rm[p + i]
+            cell += -1 if f > 0 else 1
+    for cell in range(length):
+        p, before = np.uint64((line + cell * stride) * tracers), np.uint64(cell * tracers)
+        behind = np.uint64((0 if periodic and cell == length - 1 else cell + 1) * tracers)
+        for i in range(n):
+            rm[p + i] += through[before + i] - through[behind + i]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

@@ -151,18 +151,23 @@ def test_a_uniform_tracer_stays_uniform_whatever_the_flux(
 
 
 @pytest.mark.parametrize("periodic", [True, False])
-def test_ppm_is_exact_for_cubics_and_slopes_for_lines(periodic: bool) -> None:
-    edges = np.array([0.0, 1, 2.2, 3.0, 4.5, 5, 6.1, 7, 8.3, 9])
-    cubic = np.polynomial.Polynomial([1.0, -0.5, 0.3, 0.1])
-    for scheme, function in (("ppm", cubic), ("slopes", cubic.cutdeg(1))):
-        whole = function.integ()
-        means = np.diff(whole(edges)) / np.diff(edges)
-        table = edge_table(edges, scheme, periodic=periodic)
-        for cell in range(3, 6) if periodic else range(9):
-            window = means[np.arange(5) + (cell - 2 if periodic else min(max(cell - 2, 0), 4))]
-            assert table[cell, LEFT, :5] @ window == pytest.approx(function(edges[cell]))
-            assert table[cell, RIGHT, :5] @ window == pytest.approx(function(edges[cell + 1]))
-        np.testing.assert_allclose(table.sum(axis=2), 1.0, atol=1e-12)
+@pytest.mark.parametrize(
+    ("scheme", "edges", "degree"),
+    [
+        ("ppm", np.linspace(0.0, 9.0, 10), 3),
+        ("ppm", np.array([0.0, 1, 2.2, 3.0, 4.5, 5, 6.1, 7, 8.3, 9]), 2),  # widths change: three cells take part
+        ("slopes", np.array([0.0, 1, 2.2, 3.0, 4.5, 5, 6.1, 7, 8.3, 9]), 1),
+    ],
+)
+def test_reconstructions_are_exact_for_polynomials(periodic: bool, scheme: str, edges: np.ndarray, degree: int) -> None:
+    function = np.polynomial.Polynomial([1.0, -0.5, 0.3, 0.1]).cutdeg(degree)
+    means = np.diff(function.integ()(edges)) / np.diff(edges)
+    table = edge_table(edges, scheme, periodic=periodic)
+    for cell in range(3, 6) if periodic else range(9):
+        window = means[np.arange(5) + (cell - 2 if periodic else min(max(cell - 2, 0), 4))]
+        assert table[cell, LEFT, :5] @ window == pytest.approx(function(edges[cell]))
+        assert table[cell, RIGHT, :5] @ window == pytest.approx(function(edges[cell + 1]))
+    np.testing.assert_allclose(table.sum(axis=2), 1.0, atol=1e-12)
 
 
 def test_vertical_tables_fit_the_surface_pressure() -> None:
