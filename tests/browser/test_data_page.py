@@ -236,7 +236,9 @@ def test_how_to_cite_what_is_on_screen(watched: Page, address: str) -> None:
     open_page(watched, f"{address}?kind=soundings")
     watched.get_by_text("2 of ").wait_for(timeout=PATIENCE_MS)
     watched.get_by_role("button", name="How to cite these").click()
-    area = watched.get_by_label("How to cite", exact=True)
+    area = watched.locator(
+        'textarea[aria-label="How to cite"]'
+    )  # the dialog around it has the same name while it waits
     area.wait_for(timeout=PATIENCE_MS)
     assert (
         "GOSAT TANSO-FTS SWIR Level 2" in area.input_value() and "Processed with Carbon Weather" in area.input_value()
