@@ -225,10 +225,16 @@ def linear_lines(
 @njit(nogil=True, cache=True, error_model="numpy")
 def load_air(m, flux, seconds, base, flux_base, length, stride, periodic, width, padded, inverse, air):
     """Air that passes each face, and reciprocal masses, line by line with a halo."""
-    for position in range(length):
-        for b in range(width):
-            inverse[b * padded + HALO + position] = 1.0 / m[base + position * stride + b]
-            air[b * padded + HALO + position] = flux[flux_base + position * stride + b] * seconds
+    if width == 1 and stride == 1:  # one row: all contiguous
+        o, p, q = np.uint64(HALO), np.uint64(base), np.uint64(flux_base)
+        for i in range(np.uint64(length)):
+            inverse[o + i] = 1.0 / m[p + i]
+            air[o + i] = flux[q + i] * seconds
+    else:
+        for position in range(length):
+            for b in range(width):
+                inverse[b * padded + HALO + position] = 1.0 / m[base + position * stride + b]
+                air[b * padded + HALO + position] = flux[flux_base + position * stride + b] * seconds
     for b in range(width):
         at = b * padded + HALO
         if periodic:
@@ -246,13 +252,12 @@ def _mark_far(air, inverse, length, first_face, width, padded, far):
     """Mark lines through any of whose faces comes more air than the cell next to it holds; true if there are any."""
     found = False
     for b in range(width):
-        at = b * padded + HALO
         count = 0
-        for face in range(first_face, length):
-            f = air[np.uint64(at + face)]
-            ahead = inverse[np.uint64(at + face)]
-            behind = inverse[np.uint64(at + face - 1)]
-            count += int(f * behind > 1.0) + int(-f * ahead > 1.0)
+        ahead = np.uint64(b * padded + HALO + first_face)
+        behind = np.uint64(b * padded + HALO + first_face - 1)
+        for i in range(np.uint64(length - first_face)):
+            f = air[ahead + i]
+            count += int(f * inverse[behind + i] > 1.0) + int(f * inverse[ahead + i] < -1.0)
         far[b] = count > 0
         found |= count > 0
     return found
@@ -306,6 +311,12 @@ def _far_line(rm, m, air, inverse, at, line, table, bin_, length, stride, period
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def move_air(m, base, length, stride, width, padded, air):
+    """Change the masses of air."""
+    if width == 1 and stride == 1:
+        o, p = np.uint64(HALO), np.uint64(base)
+        for i in range(np.uint64(length)):
+            m[p + i] += air[o + i] - air[o + i + np.uint64(1)]
+        return
     for position in range(length):
         for b in range(width):
             at = b * padded + HALO + position
