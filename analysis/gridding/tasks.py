@@ -51,13 +51,18 @@ class PieceSums:
 
 @dataclass(frozen=True)
 class MapWork:
-    """Values of some cells to be made into a map of one variable."""
+    """The values of one period to be made into maps.
+
+    Attributes
+    ----------
+    file : npz with `cells` (n,) numbers and `values` (variables, n), in a folder that all workers see: values do not
+        travel with the task.
+    """
 
     key: str
     grid: Grid
-    variable: Variable
-    cells: np.ndarray
-    values: np.ndarray
+    variables: tuple[Variable, ...]
+    file: str
 
 
 def sum_piece(work: PieceWork) -> PieceSums:
@@ -83,6 +88,11 @@ def sum_piece(work: PieceWork) -> PieceSums:
     return PieceSums(add_overpasses(parts) if parts else None, soundings, raised, without)
 
 
-def make_map(work: MapWork) -> EncodedMap:
-    """Make of the values of cells what a cube keeps of their map."""
-    return encode_cells(work.cells, work.values, work.grid, work.variable)
+def make_maps_of(work: MapWork) -> dict[str, EncodedMap]:
+    """Make of a period's values what a cube keeps of their maps, by variable."""
+    with np.load(work.file) as kept:
+        cells, values = kept["cells"], kept["values"]
+    return {
+        variable.name: encode_cells(cells, row, work.grid, variable)
+        for variable, row in zip(work.variables, values, strict=True)
+    }

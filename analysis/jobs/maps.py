@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,14 +12,11 @@ import numpy as np
 from analysis.gridding.periods import DAY_NS, Every, period_middle
 from analysis.gridding.publishing import HiddenCube, cube_name, published
 from analysis.gridding.selection import Source
-from analysis.gridding.tasks import MapWork, make_map
+from analysis.gridding.tasks import MapWork, make_maps_of
 from data.cube import EncodedMap, Grid, Variable
 
 if TYPE_CHECKING:
     from analysis.jobs.context import JobContext
-
-_BATCH_BYTES = 64_000_000
-"""Values of so many maps go to the workers at a time."""
 
 MEANS = {
     "day": "daily",
@@ -65,14 +61,9 @@ class PeriodMaps:
         self.cells += cells.size
         self.soundings += soundings
 
-    def works(self, period: int) -> list[MapWork]:
-        """The tasks that make this period's maps."""
-        with np.load(self.files[period]) as kept:
-            cells, values = kept["cells"], kept["values"]
-        return [
-            MapWork(f"{self.number}-{period}-{variable.name}", self.grid, variable, cells, row)
-            for variable, row in zip(self.variables, values, strict=True)
-        ]
+    def work(self, period: int) -> MapWork:
+        """The task that makes this period's maps."""
+        return MapWork(f"{self.number}-{period}", self.grid, tuple(self.variables), str(self.files[period]))
 
 
 class CubeOfRun:
@@ -133,27 +124,19 @@ def titled(source: Source, title: str) -> str:
 
 
 def make_maps(context: JobContext, kept: Sequence[PeriodMaps], cubes: Sequence[CubeOfRun]) -> None:
-    """Make the maps of all periods on the workers and write them, a batch at a time so that memory stays bounded."""
-    batches: list[list[tuple[int, int]]] = [[]]
-    weight = 0
-    for place, maps in enumerate(kept):
-        for period in sorted(maps.files):
-            size = maps.files[period].stat().st_size
-            if batches[-1] and weight + size > _BATCH_BYTES:
-                batches.append([])
-                weight = 0
-            batches[-1].append((place, period))
-            weight += size
-    for number, batch in enumerate(batches, start=1):
-        works = [work for place, period in batch for work in kept[place].works(period)]
-        label = "Making maps" + (f" ({number} of {len(batches)})" if len(batches) > 1 else "")
-        made = context.map(make_map, works, key=lambda work: work.key, label=label, unit="maps")
-        for place, period in batch:
-            context.check()
-            names = len(kept[place].variables)
-            cubes[place].write(period, {work.variable.name: found for work, found in itertools.islice(made, names)})
-        for _ in made:  # lets the loop end
-            pass
+    """Make the maps of all periods on the workers, and write each step as it comes."""
+    order = [(place, period) for place, maps in enumerate(kept) for period in sorted(maps.files)]
+    made = context.map(
+        make_maps_of,
+        [kept[place].work(period) for place, period in order],
+        key=lambda work: work.key,
+        label="Making maps",
+        unit="maps",
+        size=lambda work: len(work.variables),
+    )
+    for (place, period), (_, maps) in zip(order, made, strict=True):
+        context.check()
+        cubes[place].write(period, maps)
     for cube in cubes:
         context.check()
         cube.publish()
