@@ -194,11 +194,10 @@ def test_keys_step_in_time_and_the_cursors_follow(watched: Page, address: str) -
 
 def test_playing_locks_the_colour_limits_and_stops_where_it_is(watched: Page, address: str) -> None:
     open_map(watched, address + "?cube=known&time=2019-01")
-    settle(
-        watched, quiet_ms=1500
-    )  # until the limits are those of the visible pixels, which the browser reports once it is quiet
-    limits = (state(watched)["spec"]["low"], state(watched)["spec"]["high"])
+    settle(watched)
     watched.keyboard.press("Space")
+    watched.wait_for_function("window.carbonweather.current.playing", timeout=30_000)
+    limits = (state(watched)["spec"]["low"], state(watched)["spec"]["high"])
     watched.wait_for_function("window.carbonweather.current.step >= 4", timeout=30_000)
     playing = state(watched)
     assert (playing["spec"]["low"], playing["spec"]["high"]) == limits
