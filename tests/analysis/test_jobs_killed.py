@@ -125,10 +125,11 @@ def test_the_run_goes_on_when_what_started_it_is_killed(store, home, tmp_path):
 
 
 def test_pause_resume_and_cancel(store, home, tmp_path):
-    run = start(home, "example", SETTINGS, workers=1)
+    settings = {"items": 36, "seconds": 0.1}  # long enough to be caught at each stage on a busy machine
+    run = start(home, "example", settings, workers=1)
     with pytest.raises(RunBusy, match="expected one that nobody computes"):
         resume(home, run.id)
-    assert start(home, "example", SETTINGS).id == run.id
+    assert start(home, "example", settings).id == run.id
     run = followed(store, run, lambda run: run.progress.done >= 2)
     run.request_pause()
     run = followed(store, run)
@@ -148,11 +149,11 @@ def test_pause_resume_and_cancel(store, home, tmp_path):
     assert (run.state, run.resumable) == ("cancelled", True)
 
     run = followed(store, resume(home, run.id, workers=1))
-    assert made(run) == expected(tmp_path, ITEMS)
+    assert made(run) == expected(tmp_path, settings["items"])
     with pytest.raises(RunBusy, match="found that it is done"):
         resume(home, run.id)
-    assert start(home, "example", SETTINGS).id == run.id
-    again = followed(store, start(home, "example", SETTINGS, reuse=False, workers=1))
+    assert start(home, "example", settings).id == run.id
+    again = followed(store, start(home, "example", settings, reuse=False, workers=1))
     assert again.id != run.id
     assert made(again) == made(run)
 
