@@ -5,6 +5,7 @@ import re
 import socket
 import time
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import panel as pn
 import pytest
@@ -51,7 +52,9 @@ def opened(session_home):
 
     def visit(address: str) -> object:
         made.clear()
-        pull_session(url=f"http://127.0.0.1:{port}/{address}").close()
+        # in a thread of its own: pull_session runs an event loop, and a browser test may have left one in this thread
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(lambda: pull_session(url=f"http://127.0.0.1:{port}/{address}").close()).result()
         assert len(made) == 1
         limit = time.monotonic() + PATIENCE_S
         while made[0]() is not None and time.monotonic() < limit:
