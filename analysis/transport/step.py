@@ -123,6 +123,7 @@ class Transport:
         *,
         steps: int = 0,
         longest: float = LONGEST_STEP_S,
+        watch: Callable[[int], None] | None = None,
     ) -> int:
         """Carry the state on for `seconds` in which the fluxes are constant.
 
@@ -132,6 +133,7 @@ class Transport:
         processes : mixing and sources, called in turn in the middle of each step.
         steps : number of equal steps; 0 takes as few as the air mass allows (`steps_needed`) and `longest` asks for.
         longest : s.
+        watch : called after each step with the number of steps in all; the state is then that of the step's end.
 
         Returns
         -------
@@ -164,6 +166,8 @@ class Transport:
                 process(state, 2 * half)
             for direction in "zyx":
                 self.sweep(direction, state, fluxes, half)
+            if watch is not None:
+                watch(steps)
         return steps
 
     def sweep(self, direction: str, state: State, fluxes: MassFluxes, seconds: float) -> None:
