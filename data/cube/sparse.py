@@ -93,7 +93,7 @@ def _chunks(
             continue
         part = np.full(height * width, variable.missing, dtype=variable.dtype)
         part[inside[order[start:end]]] = codes[order[start:end]]
-        yield encode_chunk(part)
+        yield encode_chunk(part, int(end - start))
 
 
 @njit(nogil=True, cache=True)

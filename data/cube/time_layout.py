@@ -18,7 +18,7 @@ from data.cube.chunks import ChunkStore, in_turn
 from data.cube.grid import Grid, Variable
 from data.cube.manifest import Block, Manifest
 from data.cube.pyramid import map_layout
-from data.cube.shards import ShardLayout, build_shard, encode_chunk, shard_key, write_file
+from data.cube.shards import ShardLayout, build_shard, encode_known, shard_key, write_file
 
 _SHARD_BYTES = 96_000_000
 """Decoded size of a shard: what one thread holds while sealing (84 steps of int16 give 600 x 600 cells)."""
@@ -115,7 +115,7 @@ def write_block(chunks: ChunkStore, manifest: Manifest, block: Block, progress: 
             values[place, : shape[0], : shape[1]] = chunks.tile(map_path(variable.name, 0, slot), maps, *inside)
         write_file(
             f"{target}/{shard_key((0, i, j))}",
-            build_shard([_encode(part, variable) for part in _parts(values, layout)]),
+            build_shard([encode_known(part) for part in _parts(values, layout)]),
             chunks.fs,
         )
 
@@ -135,11 +135,6 @@ def _parts(values: np.ndarray, layout: ShardLayout):
     for i in range(down):
         for j in range(across):
             yield values[:, i * height : (i + 1) * height, j * width : (j + 1) * width]
-
-
-def _encode(part: np.ndarray, variable: Variable) -> bytes | None:
-    empty = (part == variable.missing).all() if variable.dtype == "int16" else np.isnan(part).all()
-    return None if empty else encode_chunk(part)
 
 
 def cell_series(chunks: ChunkStore, manifest: Manifest, variable: Variable, row: int, column: int) -> np.ndarray:

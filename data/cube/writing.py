@@ -17,7 +17,7 @@ from data.cube.grid import Grid, Variable
 from data.cube.manifest import Manifest
 from data.cube.pyramid import RowStatistics, build_pyramid, check_map, map_layout, pack, row_statistics
 from data.cube.rows import RowFile
-from data.cube.shards import ShardLayout, build_shard, encode_chunk, write_file
+from data.cube.shards import ShardLayout, build_shard, encode_known, write_file
 from data.cube.time_layout import map_path
 from data.errors import StoreProblem
 from data.places import is_local
@@ -59,7 +59,7 @@ def _encoded(codes: np.ndarray, grid: Grid, variable: Variable, pool: Executor) 
     shards = []
     for level, part in enumerate(build_pyramid(codes, grid, variable, pool)):
         chunks = _chunks_of(part, map_layout(grid, variable, level, 1), variable)
-        shards.append(build_shard(list(pool.map(_encode, chunks))))
+        shards.append(build_shard(list(pool.map(encode_known, chunks))))
     return EncodedMap(grid, variable, tuple(shards), row_statistics(codes, variable, pool))
 
 
@@ -108,7 +108,7 @@ def _attributes(variable: Variable, level: int) -> dict[str, Any]:
 
 
 def _chunks_of(values: np.ndarray, layout: ShardLayout, variable: Variable):
-    """Chunks of a map in C order, filled up at its edges; None for those without data."""
+    """Chunks of a map in C order, filled up at its edges."""
     _, height, width = layout.chunk
     for top in range(0, layout.shard[1], height):
         for left in range(0, layout.shard[2], width):
@@ -117,12 +117,7 @@ def _chunks_of(values: np.ndarray, layout: ShardLayout, variable: Variable):
                 whole = np.full((height, width), variable.missing, dtype=values.dtype)
                 whole[: part.shape[0], : part.shape[1]] = part
                 part = whole
-            empty = (part == variable.missing).all() if variable.dtype == "int16" else np.isnan(part).all()
-            yield None if empty else part
-
-
-def _encode(part: np.ndarray | None) -> bytes | None:
-    return None if part is None else encode_chunk(part)
+            yield part
 
 
 def clean(fs: AbstractFileSystem, folder: str, manifest: Manifest) -> None:
