@@ -98,6 +98,11 @@ def month_number(month: np.datetime64) -> int:
     return number
 
 
+def annual_growth(year: int) -> float:
+    """ppm from the first to the last day of a year, as NOAA reports it; 2.4 a year where it is not known yet."""
+    return _GROWTH_PPM[year - FIRST_YEAR] if FIRST_YEAR <= year < FIRST_YEAR + len(_GROWTH_PPM) else _LATER_GROWTH_PPM
+
+
 def global_mean(year: np.ndarray | float) -> np.ndarray:
     """Global mean XCO2 without season, ppm, at decimal years (any shape)."""
     from scipy.interpolate import PchipInterpolator
