@@ -6,10 +6,9 @@ threads work out what depends on it (`dashboard.atmosphere_shown`), and figures 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from threading import Event, Lock
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,6 @@ import panel as pn
 import panel_material_ui as pmui
 from bokeh.events import Tap
 
-from analysis.errors import AnalysisError
 from analysis.statistics.sections import Cancelled
 from analysis.statistics.stability import Stability
 from dashboard.address import AddressBar
@@ -52,11 +50,9 @@ from dashboard.atmosphere_words import (
 from dashboard.background import Build
 from dashboard.library import Library
 from dashboard.regions import region_exists, region_names, region_rings
+from dashboard.session_work import SessionWork
 from dashboard.shell import repeat, shell
-from data.errors import DataError
 from data.volumes import Volume
-
-log = logging.getLogger(__name__)
 
 POLL_MS = 2000
 """How often a session looks whether something has been imported."""
@@ -64,7 +60,7 @@ POLL_MS = 2000
 PROGRESS_EVERY = 8
 """Steps between two words on how far the zone is."""
 
-_WORK = ThreadPoolExecutor(max_workers=3, thread_name_prefix="atmosphere")
+_THREADS = ThreadPoolExecutor(max_workers=3, thread_name_prefix="atmosphere")
 
 
 class AtmospherePage:
@@ -77,7 +73,7 @@ class AtmospherePage:
     """
 
     def __init__(self, library: Library, query: str = "") -> None:
-        self.doc = pn.state.curdoc
+        self._work = SessionWork(_THREADS, self._say, silent=(Cancelled,), when_loaded=True)
         self.volumes = Volumes(library.root)
         self.state = AtmosphereState()
         self.views = AtmosphereViews()
@@ -97,8 +93,6 @@ class AtmospherePage:
         self._version = -1
         self._quiet = False
         self._stability_key: tuple[object, ...] = ()
-        self._lock = Lock()
-        self._waiting: list[Callable[[], None]] | None = None if self.doc is None else []
         self._running = {name: Event() for name in ("moment", "history", "stability", "limits")}
         self.state.param.watch(self._changed, [name for name in self.state.param if name != "name"])
         self.address.param.watch(lambda event: self._came_back(event.new), "query")
@@ -119,13 +113,6 @@ class AtmospherePage:
             return
         self._version = version
         self._adopt(self.volumes.choices())  # reads the store's manifest alone
-
-    def begin(self) -> None:
-        """The browser has built the page: show what has been worked out meanwhile (before, it can be lost)."""
-        with self._lock:
-            waiting, self._waiting = self._waiting or [], None
-        for action in waiting:
-            action()
 
     def set_dark(self, dark: bool) -> None:
         """Follow the page's theme."""
@@ -236,7 +223,7 @@ class AtmospherePage:
         def tell(done: int, total: int) -> None:
             if done % PROGRESS_EVERY == 0 and done < total:
                 words = waiting_html(f"Working out gradient and variation: {done} of {total} times …")
-                self._schedule(lambda: self._tell_progress(words))
+                self._work.tell(lambda: self._tell_progress(words))
 
         def work(chosen: Volume, state: AtmosphereState, cancelled: Callable[[], bool]) -> Stability:
             return stability_of(chosen, state, cancelled, tell)
@@ -297,7 +284,7 @@ class AtmospherePage:
     def _fail(self, name: str, sentence: str) -> None:
         if name == "stability":
             self.table.object = waiting_html(sentence)
-        elif name == "moment" or not name:
+        elif name == "moment":
             self._say(sentence)
 
     # -- clicks ------------------------------------------------------------------------------------------------------
@@ -337,41 +324,7 @@ class AtmospherePage:
             if not cancel.is_set():
                 show(result)
 
-        self._later(run, unless_cancelled, name)
-
-    def _later(self, work: Callable[[], Any], show: Callable[[Any], None], name: str = "") -> None:
-        """Run `work` in a thread and `show` its result in this session; an error on purpose becomes a message."""
-
-        def run() -> None:
-            try:
-                result = work()
-            except Cancelled:
-                return
-            except (DataError, AnalysisError) as error:
-                sentence = str(error)
-                self._schedule(lambda: self._fail(name, sentence))
-                return
-            self._schedule(lambda: show(result))
-
-        if self.doc is None:
-            run()
-        else:
-            _WORK.submit(run).add_done_callback(_log_failure)
-
-    def _schedule(self, action: Callable[[], None]) -> None:
-        with self._lock:
-            if self._waiting is not None:
-                self._waiting.append(action)
-                return
-        if self.doc is None:
-            action()
-        elif self.doc.session_context is not None:
-            self.doc.add_next_tick_callback(action)
-
-
-def _log_failure(future: Any) -> None:
-    if (error := future.exception()) is not None:
-        log.error("work for a page failed", exc_info=error)
+        self._work.do(run, unless_cancelled, fail=lambda sentence: self._fail(name, sentence))
 
 
 def page(library: Library, build: Build | None) -> pmui.Page:
@@ -381,7 +334,6 @@ def page(library: Library, build: Build | None) -> pmui.Page:
     made = shell("atmosphere", main=view.main(), sidebar=view.controls.widgets)
     made.param.watch(lambda event: view.set_dark(bool(event.new)), "dark_theme")
     view.poll()
-    pn.state.onload(view.begin)
     repeat(view.poll, milliseconds=POLL_MS)
     pn.state.on_session_destroyed(lambda context: view.close())
     return made

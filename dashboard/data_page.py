@@ -11,7 +11,7 @@ import logging
 import re
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,6 +24,7 @@ from dashboard.data_tasks import Task, tasks_of
 from dashboard.data_upload import TOKEN
 from dashboard.data_view import DataView
 from dashboard.library import Library
+from dashboard.session_work import SessionWork, log_failure
 from dashboard.shell import repeat, shell
 from data.catalog import Entry, load
 from data.citing import bibtex, how_to_cite
@@ -41,7 +42,7 @@ LOOK_SECONDS = 3.0
 """How often the data folder is looked at for changes from outside (an import on the command line)."""
 MOST_CITED = 2000
 
-_WORK = ThreadPoolExecutor(max_workers=3, thread_name_prefix="data-page")
+_THREADS = ThreadPoolExecutor(max_workers=3, thread_name_prefix="data-page")
 
 
 class DataPage:
@@ -54,7 +55,7 @@ class DataPage:
 
     def __init__(self, library: Library) -> None:
         self.library = library
-        self.doc = pn.state.curdoc
+        self._work = SessionWork(_THREADS, lambda sentence: self._say(sentence, "error"), when_loaded=True)
         self.facts = facts_of(library)
         self.tasks = tasks_of(library)
         self.view = DataView(
@@ -68,11 +69,11 @@ class DataPage:
         self._finished = self.tasks.finished
         self._looked = 0.0
         self._looking = False
-        self._later(catalogue_json, lambda text: self.view.tell_text("catalogue", text))
+        self._work.do(catalogue_json, lambda text: self.view.tell_text("catalogue", text))
 
     def poll(self) -> None:
         """Bring the page up to date with long work and with the data folder; cheap where nothing has changed."""
-        if self.doc is not None and not pn.state.loaded:  # what is said before the browser listens is lost
+        if not pn.state.loaded:  # what is said before the browser listens is lost
             return
         if self.tasks.version != self._seen:
             self._seen = self.tasks.version
@@ -80,7 +81,7 @@ class DataPage:
         ended = self.tasks.finished != self._finished
         if (ended or time.monotonic() - self._looked > LOOK_SECONDS) and not self._looking:
             self._finished, self._looked, self._looking = self.tasks.finished, time.monotonic(), True
-            self._later(self._look, self._seen_here)
+            self._work.do(self._look, self._seen_here)
 
     def _look(self) -> tuple[str, str, str]:
         try:
@@ -116,7 +117,9 @@ class DataPage:
     def _where(self, asked: dict[str, Any]) -> None:
         year = asked.get("year")
         instrument, chosen = str(asked.get("instrument", "")), year if isinstance(year, int) else None
-        self._later(lambda: self.facts.where_json(instrument, chosen), lambda text: self.view.tell_text("where", text))
+        self._work.do(
+            lambda: self.facts.where_json(instrument, chosen), lambda text: self.view.tell_text("where", text)
+        )
 
     def _cite(self, asked: dict[str, Any]) -> None:
         keys, entries = ([str(each) for each in asked.get(name) or ()][:MOST_CITED] for name in ("keys", "entries"))
@@ -131,7 +134,7 @@ class DataPage:
             ]
             return {"text": how_to_cite(items), "bibtex": bibtex(items), "count": len(items)}
 
-        self._later(work, lambda facts: self.view.tell("citation", facts, again=True))
+        self._work.do(work, lambda facts: self.view.tell("citation", facts, again=True))
 
     def _fetch(self, asked: dict[str, Any]) -> None:
         arguments = fetch_arguments(asked)
@@ -159,7 +162,7 @@ class DataPage:
         self.tasks.start("verify", title, arguments, subject=item.key if item else "", on_end=keep)
 
     def _stop(self, asked: dict[str, Any]) -> None:
-        _WORK.submit(self.tasks.stop, _number(asked)).add_done_callback(_log_failure)  # waits for the process to end
+        _THREADS.submit(self.tasks.stop, _number(asked)).add_done_callback(log_failure)  # waits for the process to end
 
     def _remove(self, asked: dict[str, Any]) -> None:
         key, root = str(asked.get("key", "")), self.library.root
@@ -174,34 +177,10 @@ class DataPage:
             self._looked = 0.0
             self.poll()
 
-        self._later(work, show)
-
-    # ---------------------------------------------------------------- threads
+        self._work.do(work, show)
 
     def _say(self, sentence: str, severity: str = "info") -> None:
         self.view.tell("notice", {"text": sentence, "severity": severity}, again=True)
-
-    def _later(self, work: Callable[[], Any], show: Callable[[Any], None]) -> None:
-        """Do `work` in a thread and `show` its result on the page, once it listens; an error becomes its sentence."""
-
-        def run() -> None:
-            try:
-                result = work()
-            except DataError as problem:
-                self._schedule(lambda sentence=str(problem): self._say(sentence, "error"))  # type: ignore[misc]
-                return
-            self._schedule(lambda: show(result))
-
-        if self.doc is None:  # no server (tests): at once
-            run()
-        else:
-            _WORK.submit(run).add_done_callback(_log_failure)
-
-    def _schedule(self, action: Callable[[], None]) -> None:
-        if self.doc is None:
-            action()
-        elif self.doc.session_context is not None:
-            self.doc.add_next_tick_callback(lambda: pn.state.onload(action))
 
 
 def page(library: Library, build: Build | None) -> pmui.Page:
@@ -271,8 +250,3 @@ def _keep_verification(root: Any, task: Task, subject: str) -> None:
 def _number(asked: dict[str, Any]) -> int:
     value = asked.get("number")
     return value if isinstance(value, int) else -1
-
-
-def _log_failure(future: Future[Any]) -> None:
-    if (error := future.exception()) is not None:
-        log.error("work for a page failed", exc_info=error)

@@ -6,15 +6,12 @@ works out one `Picture` that figures, tiles and table are brought to.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
 
-from analysis.errors import AnalysisError
 from dashboard.address import AddressBar
 from dashboard.background import Build
 from dashboard.emissions_controls import EmissionsControls
@@ -36,10 +33,8 @@ from dashboard.emissions_words import (
     year_legend,
 )
 from dashboard.library import Library
+from dashboard.session_work import SessionWork
 from dashboard.shell import repeat, shell
-from data.errors import DataError
-
-log = logging.getLogger(__name__)
 
 EXAMPLE_NOTICE = (
     "A simulated example: what the cities and power plants of the simulated world emit, not statistics of any country. "
@@ -48,7 +43,7 @@ EXAMPLE_NOTICE = (
 POLL_MS = 2000
 """How often a session looks whether a table has been imported."""
 
-_WORK = ThreadPoolExecutor(max_workers=2, thread_name_prefix="emissions")
+_THREADS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="emissions")
 
 _BODY = """
 .scroll-button { display: none; }
@@ -86,7 +81,7 @@ class EmissionsPage:
 
     def __init__(self, library: Library, query: str = "") -> None:
         self.root = library.root
-        self.doc = pn.state.curdoc
+        self._work = SessionWork(_THREADS, self._fail)
         self.state = EmissionsState()
         self.table: EmissionTable | None = None
         self.picture: Picture | None = None
@@ -113,7 +108,6 @@ class EmissionsPage:
         self._version = -1
         self._asked = 0
         self._quiet = False
-        self._at_once = False
         self.side = pn.Column(sizing_mode="stretch_width", margin=0)
         self.state.param.watch(self._changed, [name for name in self.state.param if name != "name"])
         self.address.param.watch(lambda event: self._came_back(event.new), "query")
@@ -134,11 +128,11 @@ class EmissionsPage:
         if version == self._version:
             return
         self._version = version
-        self._at_once = at_once
+        before, self._work.at_once = self._work.at_once, at_once or self._work.at_once
         try:
-            self._later(self._load, self._adopt)
+            self._work.do(self._load, self._adopt)
         finally:
-            self._at_once = False
+            self._work.at_once = before
 
     def set_dark(self, dark: bool) -> None:
         """Follow the page's theme."""
@@ -187,7 +181,7 @@ class EmissionsPage:
             if asked == self._asked:
                 self._show(made, table, state)
 
-        self._later(lambda: picture(table, state), show)
+        self._work.do(lambda: picture(table, state), show)
 
     def _show(self, made: Picture, table: EmissionTable, state: EmissionsState) -> None:
         self.picture = made
@@ -212,36 +206,6 @@ class EmissionsPage:
             self.empty.param.update(object=empty_html(sentence), visible=True)
         else:
             self._say(sentence)
-
-    # -- threads -----------------------------------------------------------------------------------------------------
-
-    def _later(self, work: Callable[[], Any], show: Callable[[Any], None]) -> None:
-        """Run `work` in a thread and `show` its result in this session; an error on purpose becomes a message."""
-
-        def run() -> None:
-            try:
-                result = work()
-            except (DataError, AnalysisError) as error:
-                sentence = str(error)
-                self._schedule(lambda: self._fail(sentence))
-                return
-            self._schedule(lambda: show(result))
-
-        if self.doc is None or self._at_once:
-            run()
-        else:
-            _WORK.submit(run).add_done_callback(_log_failure)
-
-    def _schedule(self, action: Callable[[], None]) -> None:
-        if self.doc is None or self._at_once:
-            action()
-        elif self.doc.session_context is not None:
-            self.doc.add_next_tick_callback(action)
-
-
-def _log_failure(future: Any) -> None:
-    if (error := future.exception()) is not None:
-        log.error("work for a page failed", exc_info=error)
 
 
 def page(library: Library, build: Build | None) -> pmui.Page:

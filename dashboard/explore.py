@@ -6,7 +6,6 @@ Work that reads much (regions, series) runs in threads and comes back through th
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,7 +13,6 @@ from threading import Event
 from typing import Any
 
 import numpy as np
-import panel as pn
 from bokeh.models import LinearColorMapper
 
 from analysis.errors import AnalysisError
@@ -26,14 +24,12 @@ from dashboard.linked import LinkedViews, hovmoller, milliseconds
 from dashboard.map_view import FetchedMap
 from dashboard.natural import natural
 from dashboard.regions import named_region, region_exists, region_names, region_rings, region_title
+from dashboard.session_work import SessionWork
 from dashboard.shown import Shown
 from dashboard.state import ViewState, home_view, polygon_text
 from dashboard.wording import fit_sentence, map_heading, place_text, region_sentence, time_text
 from data.cube import Cube, RegionCancelled, RegionSeries
-from data.errors import DataError
 from data.palettes import palette
-
-log = logging.getLogger(__name__)
 
 POLL_MS = 2000
 """How often a session looks for new months or data sets."""
@@ -44,7 +40,7 @@ UNCERTAINTIES = ("xco2_std", "xco2_stderr")
 FIRST_ESTIMATE_CELLS = 20_000
 """A region is first averaged on the finest pyramid level with at most this many cells in its box: under 100 ms."""
 
-_WORK = ThreadPoolExecutor(max_workers=3, thread_name_prefix="explore")
+_THREADS = ThreadPoolExecutor(max_workers=3, thread_name_prefix="explore")
 
 
 @dataclass(frozen=True)
@@ -79,7 +75,7 @@ class ExplorePage(Shown):
 
     def __init__(self, library: Library, query: str = "") -> None:
         super().__init__(library, ViewState())
-        self.doc = pn.state.curdoc
+        self._work = SessionWork(_THREADS, lambda sentence: self.on_message(sentence), silent=(RegionCancelled,))
         self.messages: list[str] = self.state.apply_query(query, library.choices(), region_exists)
         mapper = LinearColorMapper(palette=["#000000"], low=0.0, high=1.0)
         self.linked = LinkedViews()
@@ -396,7 +392,7 @@ class ExplorePage(Shown):
             self.linked.show_site(*(result.site or (np.array([], dtype="datetime64[ns]"), np.array([]))))
             self._summarise(0, result.sentence)
 
-        self._later(work, show)
+        self._work.do(work, show)
 
     def _update_region(self) -> None:
         self._cancel_region.set()
@@ -424,11 +420,11 @@ class ExplorePage(Shown):
         def work() -> Any:
             estimate = cube.region_series(variable, geometry, level=level)
             if level > 0:
-                self._schedule(lambda: show((estimate, False)))
+                self._work.tell(lambda: show((estimate, False)))
                 return cube.region_series(variable, geometry, level=0, cancelled=cancel.is_set), True
             return estimate, True
 
-        self._later(work, show)
+        self._work.do(work, show)
 
     def _summarise_step(self) -> None:
         """The region's numbers at the step on the map."""
@@ -439,36 +435,6 @@ class ExplorePage(Shown):
     def _summarise(self, which: int, sentence: str) -> None:
         self.summaries[which] = sentence
         self.on_summary(*self.summaries)
-
-    def _later(self, work: Callable[[], Any], show: Callable[[Any], None]) -> None:
-        """Run `work` in a thread and `show` its result in this session; a DataError becomes a message."""
-
-        def run() -> None:
-            try:
-                result = work()
-            except RegionCancelled:
-                return  # another region was chosen meanwhile
-            except DataError as error:
-                sentence = str(error)
-                self._schedule(lambda: self.on_message(sentence))
-                return
-            self._schedule(lambda: show(result))
-
-        if self.doc is None:  # no server (tests, notebooks): at once
-            run()
-        else:
-            _WORK.submit(run).add_done_callback(_log_failure)
-
-    def _schedule(self, action: Callable[[], None]) -> None:
-        if self.doc is None:
-            action()
-        elif self.doc.session_context is not None:
-            self.doc.add_next_tick_callback(action)
-
-
-def _log_failure(future: Any) -> None:
-    if (error := future.exception()) is not None:
-        log.error("work for a page failed", exc_info=error)
 
 
 def _digits(low: float, high: float) -> int:

@@ -8,13 +8,10 @@ document's next tick, and find none where the visitor has left.
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
-
-import panel as pn
 
 from analysis.errors import AnalysisError
 from dashboard.library import Library
@@ -27,14 +24,13 @@ from dashboard.run_look import Form, Look, Looker, Shown
 from dashboard.run_plot import figure_json, line_key
 from dashboard.run_view import RunsView
 from dashboard.run_watch import RunWatch
+from dashboard.session_work import SessionWork
 from data.errors import DataError
 from data.runs import Run
 
-log = logging.getLogger(__name__)
-
 LONGEST_TITLE = 200
 
-_WORK = ThreadPoolExecutor(max_workers=4, thread_name_prefix="runs")
+_THREADS = ThreadPoolExecutor(max_workers=4, thread_name_prefix="runs")
 _COSTS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="run-cost")
 """Estimates may take longer than anything else here; they must not keep a list waiting."""
 
@@ -51,7 +47,7 @@ class RunsSession:
 
     def __init__(self, library: Library, watch: RunWatch, query: str = "") -> None:
         self.library, self.watch, self.looker = library, watch, Looker(library, watch)
-        self.doc = pn.state.curdoc
+        self._work = SessionWork(_THREADS, lambda sentence: self._say(sentence, "error"))
         self.view = RunsView(self.message, sizing_mode="stretch_width", margin=0)
         self.at = RunsAddress()
         self.dark = False
@@ -98,7 +94,7 @@ class RunsSession:
             if moved:
                 self._tell_address(look.at, replace=history != "push")
 
-        self._later(lambda: self.looker.look(at, None, form, now=True), show)
+        self._work.do(lambda: self.looker.look(at, None, form, now=True), show)
 
     def poll(self) -> None:
         """Take in what has changed since the last look; called every second."""
@@ -119,7 +115,7 @@ class RunsSession:
         def failed() -> None:
             self._polling = False
 
-        self._later(lambda: self.looker.look(at, shown, form), show, failed=failed)
+        self._work.do(lambda: self.looker.look(at, shown, form), show, failed=failed)
 
     def _show(self, look: Look) -> None:
         self.view.tell_text("listing", look.reading.listing)
@@ -163,7 +159,7 @@ class RunsSession:
                 self.view.tell_text("view", found[0])
                 self.view.tell_text("plot", found[1])
 
-        self._later(work, show)
+        self._work.do(work, show)
 
     def set_dark(self, dark: bool) -> None:
         """Follow the page's theme."""
@@ -236,7 +232,7 @@ class RunsSession:
             work()
             self.watch.read(now=True)
 
-        self._later(both, done)
+        self._work.do(both, done)
 
     def _ask_delete(self, run_id: str) -> None:
         def work() -> str:
@@ -252,14 +248,14 @@ class RunsSession:
                 f"This cannot be undone.{stays}"
             )
 
-        self._later(work, lambda text: self.view.tell("question", {"id": run_id, "text": text}, again=True))
+        self._work.do(work, lambda text: self.view.tell("question", {"id": run_id, "text": text}, again=True))
 
     def _delete(self, run_id: str) -> None:
         def work() -> None:
             self.watch.store.delete(run_id)
             self.watch.read(now=True)
 
-        self._later(work, lambda _: self._go(RunsAddress(), history="replace", say="The run was deleted."))
+        self._work.do(work, lambda _: self._go(RunsAddress(), history="replace", say="The run was deleted."))
 
     def _copy(self, run_id: str) -> None:
         def work() -> Form:
@@ -271,7 +267,7 @@ class RunsSession:
                 run.kind, fields, typed_all(fields, run.settings), run.title, note=note, seed=run.seed, check=True
             )
 
-        self._later(work, self._show_form)
+        self._work.do(work, self._show_form)
 
     def _upload(self, name: str, text: str, size: object) -> None:
         def work() -> tuple[Form, list[str]]:
@@ -296,7 +292,7 @@ class RunsSession:
             )
             return form, repairs
 
-        self._later(work, lambda found: self._show_form(*found))
+        self._work.do(work, lambda found: self._show_form(*found))
 
     def _show_form(self, form: Form, repairs: list[str] | None = None) -> None:
         values = values_for_address(form.fields, form.values)
@@ -333,7 +329,7 @@ class RunsSession:
         def failed() -> None:
             self._judging = False
 
-        self._later(work, show, failed=failed, pool=_COSTS)
+        self._work.do(work, show, failed=failed, pool=_COSTS)
 
     def _answer(
         self, said: dict[str, Any], judgement: Judgement, *, configuration: str = "", started: bool = False
@@ -383,7 +379,7 @@ class RunsSession:
             )
             self._go(RunsAddress("run", run=run.id), say=words)
 
-        self._later(work, show, failed=lambda: self._answer(said, Judgement(), started=True))
+        self._work.do(work, show, failed=lambda: self._answer(said, Judgement(), started=True))
 
     # -- wires -------------------------------------------------------------------------------------------------------
 
@@ -392,47 +388,6 @@ class RunsSession:
 
     def _tell_address(self, at: RunsAddress, *, replace: bool) -> None:
         self.view.tell("address", {"query": at.to_query(), "replace": replace}, again=True)
-
-    def _later(
-        self,
-        work: Callable[[], Any],
-        show: Callable[[Any], None],
-        *,
-        failed: Callable[[], None] | None = None,
-        pool: ThreadPoolExecutor = _WORK,
-    ) -> None:
-        """Run `work` in a thread and `show` its result in this session; an error that was foreseen becomes a message."""
-
-        def run() -> None:
-            try:
-                result = work()
-            except (DataError, AnalysisError) as error:
-                sentence = str(error)
-                self._schedule(lambda: self._say(sentence, "error"))
-                if failed is not None:
-                    self._schedule(failed)
-                return
-            except BaseException:
-                if failed is not None:
-                    self._schedule(failed)
-                raise
-            self._schedule(lambda: show(result))
-
-        if self.doc is None:  # no server (tests): at once
-            run()
-        else:
-            pool.submit(run).add_done_callback(_log_failure)
-
-    def _schedule(self, action: Callable[[], None]) -> None:
-        if self.doc is None:
-            action()
-        elif self.doc.session_context is not None:
-            self.doc.add_next_tick_callback(action)
-
-
-def _log_failure(future: Any) -> None:
-    if (error := future.exception()) is not None:
-        log.error("work for the Runs page failed", exc_info=error)
 
 
 def _text(value: object) -> str:
