@@ -8,7 +8,7 @@ from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 
-from analysis.gridding.overpasses import CellSums, OverpassSums, Weights, add_cells, add_overpasses, cell_sums
+from analysis.gridding.overpasses import CellSums
 from analysis.gridding.periods import Every, ends_with
 from analysis.gridding.statistics import cell_mean, spread, standard_error
 from data.cube import Grid, Variable
@@ -62,18 +62,6 @@ def periods_in_order(
             if ends_with(month, number, every, last_month):
                 yield number, waiting.pop(number)
     yield from sorted(waiting.items())
-
-
-def gridded_periods(
-    parts: Iterable[tuple[int, OverpassSums]], *, every: Every, weights: Weights, last_month: int
-) -> Iterator[tuple[int, CellSums]]:
-    """Number and sums of the cells of each period; arguments as in `periods_in_order` and `cell_sums`."""
-
-    def month_sums(parts: list[OverpassSums]) -> dict[str, Sums]:
-        return {"cells": cell_sums(add_overpasses(parts), weights)}
-
-    for number, sums in periods_in_order(parts, month_sums, {"cells": add_cells}, every=every, last_month=last_month):
-        yield number, sums["cells"]
 
 
 def layers(variable: str, units: str, long_name: str) -> list[Variable]:

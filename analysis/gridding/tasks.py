@@ -1,17 +1,35 @@
-"""The two kinds of task of which gridding consists: summing a piece of the archive, and making a map of values."""
+"""The kinds of task of which gridding consists: summing a piece of the archive, and making a period's maps of the sums.
+
+What a task hands on lies in files that all workers see, so that it neither travels through the scheduler nor passes
+through the process that runs the job.
+"""
 
 from __future__ import annotations
 
+import pickle
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from analysis.gridding.cells import cell_numbers
-from analysis.gridding.overpasses import OverpassSums, add_overpasses, overpass_sums, solar_days
+from analysis.gridding.maps import layer_values
+from analysis.gridding.overpasses import (
+    CellSums,
+    Weights,
+    add_cells,
+    add_overpasses,
+    cell_sums,
+    overpass_sums,
+    solar_days,
+)
 from analysis.gridding.periods import Every, period_numbers
 from analysis.gridding.reading import read_piece
 from analysis.gridding.selection import Piece, Selection
 from data.cube import EncodedMap, Grid, Variable, encode_cells
+from data.runs.files import write_whole
 
 
 @dataclass(frozen=True)
@@ -22,6 +40,7 @@ class PieceWork:
     ----------
     source : number of the source that the piece belongs to.
     error : column of the stated errors, "" for none; floor : the smallest that is believed.
+    folder : where the sums go.
     """
 
     source: int
@@ -31,6 +50,12 @@ class PieceWork:
     floor: float
     every: Every
     grid: Grid
+    folder: str
+
+    @property
+    def name(self) -> str:
+        """Different for all pieces of a run."""
+        return f"{self.source}-{self.piece.name}"
 
 
 @dataclass(frozen=True)
@@ -39,14 +64,34 @@ class PieceSums:
 
     Attributes
     ----------
-    sums : None where no sounding passed.
+    files : period -> file with its `OverpassSums`, for each period of which soundings passed.
     soundings : that passed; raised : whose stated error was raised to the floor; without_error : that state none.
+    summed : those of them that have a value.
     """
 
-    sums: OverpassSums | None
+    files: Mapping[int, str]
     soundings: int
     raised: int
     without_error: int
+    summed: int
+
+
+@dataclass(frozen=True)
+class PeriodWork:
+    """The sums of one period to be made into maps.
+
+    Attributes
+    ----------
+    months : files of `OverpassSums` of each month that the period has a part in, in order.
+    floor : the smallest standard error of a sounding that is believed.
+    """
+
+    key: str
+    grid: Grid
+    variables: tuple[Variable, ...]
+    weights: Weights
+    floor: float
+    months: Sequence[Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -85,13 +130,39 @@ def sum_piece(work: PieceWork) -> PieceSums:
         )
         if len(sums):
             parts.append(sums)
-    return PieceSums(add_overpasses(parts) if parts else None, soundings, raised, without)
+    if not parts:
+        return PieceSums({}, soundings, raised, without, 0)
+    sums = add_overpasses(parts)
+    numbers, starts = np.unique(sums.period, return_index=True)  # ascending by period
+    files = {}
+    for number, start, end in zip(numbers.tolist(), starts, [*starts[1:], len(sums)], strict=True):
+        path = Path(work.folder) / f"{work.name}.{number}.pickle"
+        write_whole(path, pickle.dumps(sums.select(slice(start, end)), protocol=pickle.HIGHEST_PROTOCOL))
+        files[number] = str(path)
+    return PieceSums(files, soundings, raised, without, int(sums.count.sum()))
+
+
+def map_period(work: PeriodWork) -> dict[str, EncodedMap]:
+    """Bring the sums of a period together and make of them what a cube keeps of its maps, by variable.
+
+    Months are added one by one: an overpass that midnight UTC at the end of a month cuts in two counts in both.
+    """
+    total: CellSums | None = None
+    for files in work.months:
+        parts = [pickle.loads(Path(file).read_bytes()) for file in files]
+        month = cell_sums(add_overpasses(parts), work.weights)
+        total = month if total is None else add_cells([total, month])
+    assert total is not None, "a period has sums"
+    return _encoded(total.cell, layer_values(total, work.floor), work)
 
 
 def make_maps_of(work: MapWork) -> dict[str, EncodedMap]:
     """Make of a period's values what a cube keeps of their maps, by variable."""
     with np.load(work.file) as kept:
-        cells, values = kept["cells"], kept["values"]
+        return _encoded(kept["cells"], kept["values"], work)
+
+
+def _encoded(cells: np.ndarray, values: Any, work: PeriodWork | MapWork) -> dict[str, EncodedMap]:
     return {
         variable.name: encode_cells(cells, row, work.grid, variable)
         for variable, row in zip(work.variables, values, strict=True)

@@ -1,7 +1,7 @@
 """The job "grid": soundings of the archive onto a regular grid, as maps of mean, spread, standard error and counts.
 
-Files of the archive are read and summed by overpass on the workers; what comes of them is brought together month by
-month; the maps are packed and compressed on the workers again, and written into a cube that appears when it is whole.
+Files of the archive are read and summed by overpass on the workers; what comes of them is brought together period by
+period, packed and compressed on the workers again, and written into a cube that appears when it is whole.
 How soundings are weighted: `analysis.gridding.overpasses` and docs/decisions/gridding-weights.md.
 """
 
@@ -16,14 +16,14 @@ import numpy as np
 
 from analysis.errors import AnalysisError
 from analysis.gridding.cells import cut_to_box, global_grid
-from analysis.gridding.maps import gridded_periods, layer_values, layers
+from analysis.gridding.maps import layers
 from analysis.gridding.overpasses import WEIGHTS
 from analysis.gridding.provenance import WEIGHTING, provenance
 from analysis.gridding.selection import Piece, Selection, Source
 from analysis.gridding.statistics import error_floor
-from analysis.gridding.tasks import PieceSums, PieceWork, sum_piece
+from analysis.gridding.tasks import PeriodWork, PieceWork, map_period, sum_piece
 from analysis.jobs.job import Cost, Job
-from analysis.jobs.maps import MEANS, CubeOfRun, PeriodMaps, make_maps, span_of, titled, wished_name
+from analysis.jobs.maps import MEANS, CubeOfRun, span_of, titled, wished_name, write_maps
 from analysis.jobs.selecting import (
     ERROR_FLOOR,
     NAME,
@@ -36,7 +36,7 @@ from analysis.jobs.selecting import (
     periods_of,
     selection_of,
 )
-from data.cube import Grid
+from data.cube import Grid, Variable
 
 if TYPE_CHECKING:
     from analysis.jobs.context import JobContext
@@ -102,63 +102,72 @@ def run(context: JobContext) -> None:
     grid = grid_of(settings)
     selection = _selection(settings, grid)
     sources = chosen_sources(context.home, selection)
-    kept = [
-        PeriodMaps(
-            context.checkpoint_folder / "periods",
-            number,
-            grid,
-            layers(settings["variable"], source.units, source.long_name),
+    variables = [layers(settings["variable"], source.units, source.long_name) for source in sources]
+    floors = [error_floor(source.units, settings["error_floor"]) for source in sources]
+    sums = _sum_up(context, sources, selection, floors, grid)
+    order = [(place, period) for place, found in enumerate(sums) for period in sorted(found)]
+    works = [
+        PeriodWork(
+            key=f"{place}-{period}",
+            grid=grid,
+            variables=tuple(variables[place]),
+            weights=settings["weights"],
+            floor=floors[place],
+            months=[files for _, files in sorted(sums[place][period].items())],
         )
+        for place, period in order
+    ]
+    cubes = [
+        _cube(context, number, source, grid, variables[number], floors[number], len(sources) > 1)
         for number, source in enumerate(sources)
     ]
-    _sum_up(context, sources, selection, kept)
-    cubes = [_cube(context, number, source, kept[number], len(sources) > 1) for number, source in enumerate(sources)]
-    make_maps(context, kept, cubes)
-    context.scores["soundings"] = float(sum(maps.soundings for maps in kept))
-    context.scores["cells"] = float(sum(maps.cells for maps in kept))
+    cells = 0
+    for maps in write_maps(context, map_period, works, order, cubes):
+        cells += int(maps["n_soundings"].rows.count.sum())
+    context.scores["cells"] = float(cells)
 
 
-def _sum_up(context: JobContext, sources: list[Source], selection: Selection, kept: list[PeriodMaps]) -> None:
-    """Sum all pieces of the archive, and keep the values of each period."""
-    settings = context.settings
-    floors = [error_floor(source.units, settings["error_floor"]) for source in sources]
+Sums = dict[int, dict[int, list[str]]]
+"""Period -> month -> files with what was summed of it."""
+
+
+def _sum_up(
+    context: JobContext, sources: list[Source], selection: Selection, floors: list[float], grid: Grid
+) -> list[Sums]:
+    """Sum all pieces of the archive on the workers; where the sums of each source lie."""
+    folder = context.checkpoint_folder / "sums"
+    folder.mkdir(parents=True, exist_ok=True)
+    every = context.settings["every"]
     works = [
-        PieceWork(number, piece, selection, source.with_error, floors[number], settings["every"], kept[number].grid)
+        PieceWork(number, piece, selection, source.with_error, floors[number], every, grid, str(folder))
         for number, source in enumerate(sources)
         for piece in source.pieces
     ]
+    done = context.map(
+        sum_piece,
+        works,
+        key=lambda work: work.name,
+        label="Summing soundings",
+        unit="soundings",
+        size=lambda work: work.piece.rows,
+    )
+    sums: list[Sums] = [{} for _ in sources]
     passed = np.zeros((len(sources), 3), dtype=np.int64)
-
-    def told() -> Iterator[tuple[PieceWork, PieceSums]]:
-        done = context.map(
-            sum_piece,
-            works,
-            key=lambda work: f"{work.source}-{work.piece.name}",
-            label="Summing soundings",
-            unit="soundings",
-            size=lambda work: work.piece.rows,
-        )
-        for work, found in done:
-            passed[work.source] += found.soundings, found.raised, found.without_error
-            yield work, found
-
-    for number, entries in itertools.groupby(told(), key=lambda entry: entry[0].source):
-        source = sources[number]
-        periods = gridded_periods(
-            ((work.piece.month, found.sums) for work, found in entries if found.sums is not None),
-            every=settings["every"],
-            weights=settings["weights"],
-            last_month=source.pieces[-1].month,
-        )
-        for period, sums in periods:
-            context.check()
-            kept[number].keep(period, sums.cell, np.stack(layer_values(sums, floors[number])), int(sums.count.sum()))
+    summed = 0
+    for work, found in done:
+        for period, file in found.files.items():
+            sums[work.source].setdefault(period, {}).setdefault(work.piece.month, []).append(file)
+        passed[work.source] += found.soundings, found.raised, found.without_error
+        summed += found.summed
+    for number, source in enumerate(sources):
         _tell(context, source, floors[number], *passed[number].tolist())
-        if not kept[number].files:
+        if not sums[number]:
             raise AnalysisError(
                 f"expected soundings of {source.label} that pass the choice of quality, mode, surface and box, found none among "
                 f"{source.soundings}; choose more widely."
             )
+    context.scores["soundings"] = float(summed)
+    return sums
 
 
 def _tell(context: JobContext, source: Source, floor: float, passed: int, raised: int, without: int) -> None:
@@ -171,7 +180,15 @@ def _tell(context: JobContext, source: Source, floor: float, passed: int, raised
         context.log(f"{source.label}: {without} soundings state no error; in their overpasses all count the same.")
 
 
-def _cube(context: JobContext, number: int, source: Source, maps: PeriodMaps, several: bool) -> CubeOfRun:
+def _cube(
+    context: JobContext,
+    number: int,
+    source: Source,
+    grid: Grid,
+    variables: list[Variable],
+    floor: float,
+    several: bool,
+) -> CubeOfRun:
     settings = context.settings
     variable, every, size = settings["variable"], settings["every"], f"{settings['resolution']:g}"
     name = "XCO2" if variable == "xco2" else variable
@@ -181,14 +198,14 @@ def _cube(context: JobContext, number: int, source: Source, maps: PeriodMaps, se
         number,
         name=wished_name(settings["name"], source, several, variable, every, f"{size}deg"),
         title=title,
-        grid=maps.grid,
-        variables=maps.variables,
+        grid=grid,
+        variables=variables,
         every=every,
         span=span_of(source),
         attrs=provenance(
             source,
             title=title,
-            method=_method(settings, error_floor(source.units, settings["error_floor"]), source.units),
+            method=_method(settings, floor, source.units),
             run=context.run_id,
             created=context.created.isoformat(),
             settings=settings,
@@ -208,7 +225,7 @@ def _method(settings: dict[str, Any], floor: float, units: str) -> str:
 _SECONDS_A_SOUNDING = 6e-7
 _SECONDS_A_MAP, _SECONDS_A_CHUNK = 0.03, 0.003
 _BYTES_A_SOUNDING = 250
-"""Measured: read, summed and brought together; compressed and written, one variable; of a piece, and of a month's sums."""
+"""Measured: read, summed and brought together; compressed and written, one variable; of a piece, or of a month's sums."""
 
 
 def _months(source: Source) -> Iterator[list[Piece]]:
@@ -231,9 +248,7 @@ def preview(settings: dict[str, Any], home: Path) -> Cost:
     chunks = min(cells / 250_000, 5 * considered / steps)  # those of coarser levels included
     largest = max((sum(piece.rows for piece in month) for source in sources for month in _months(source)), default=0)
     seconds = 4.0 + (rows * _SECONDS_A_SOUNDING + maps * (_SECONDS_A_MAP + _SECONDS_A_CHUNK * chunks)) / workers
-    memory = (
-        300_000_000 + _BYTES_A_SOUNDING * largest + workers * (250_000_000 + _BYTES_A_SOUNDING * min(rows, 750_000))
-    )
+    memory = 300_000_000 + workers * (250_000_000 + _BYTES_A_SOUNDING * max(largest, min(rows, 750_000)))
     disk = maps * 20_000 + 12 * min(cells * maps, 5 * considered)
     sentence = (
         f"{counted(considered)} soundings of {', '.join(source.label for source in sources)} onto {counted(cells)} cells, "

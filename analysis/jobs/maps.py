@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ import numpy as np
 from analysis.gridding.periods import DAY_NS, Every, period_middle
 from analysis.gridding.publishing import HiddenCube, cube_name, published
 from analysis.gridding.selection import Source
-from analysis.gridding.tasks import MapWork, make_maps_of
+from analysis.gridding.tasks import MapWork, PeriodWork, make_maps_of
 from data.cube import EncodedMap, Grid, Variable
 
 if TYPE_CHECKING:
@@ -126,9 +126,28 @@ def titled(source: Source, title: str) -> str:
 def make_maps(context: JobContext, kept: Sequence[PeriodMaps], cubes: Sequence[CubeOfRun]) -> None:
     """Make the maps of all periods on the workers, and write each step as it comes."""
     order = [(place, period) for place, maps in enumerate(kept) for period in sorted(maps.files)]
+    works = [kept[place].work(period) for place, period in order]
+    for _ in write_maps(context, make_maps_of, works, order, cubes):
+        pass
+
+
+def write_maps(
+    context: JobContext,
+    make: Callable[[Any], dict[str, EncodedMap]],
+    works: Sequence[MapWork] | Sequence[PeriodWork],
+    order: Sequence[tuple[int, int]],
+    cubes: Sequence[CubeOfRun],
+) -> Iterator[dict[str, EncodedMap]]:
+    """Make maps on the workers, write each step as it comes, hand it on, and put the cubes in place at the end.
+
+    Parameters
+    ----------
+    make : of a work, its maps by variable.
+    order : cube and period of each work.
+    """
     made = context.map(
-        make_maps_of,
-        [kept[place].work(period) for place, period in order],
+        make,
+        works,
         key=lambda work: work.key,
         label="Making maps",
         unit="maps",
@@ -137,6 +156,7 @@ def make_maps(context: JobContext, kept: Sequence[PeriodMaps], cubes: Sequence[C
     for (place, period), (_, maps) in zip(order, made, strict=True):
         context.check()
         cubes[place].write(period, maps)
+        yield maps
     for cube in cubes:
         context.check()
         cube.publish()

@@ -18,7 +18,7 @@ from analysis.jobs.checkpoint import Checkpoint
 PIECE_ROWS = 700
 MOMENTS = {
     "summing": (Checkpoint, "note", 3),
-    "keeping a period": (maps.PeriodMaps, "keep", 2),
+    "between sums and maps": (maps.CubeOfRun, "__init__", 1),
     "writing a step": (publishing.HiddenCube, "write", 2),
     "after the cube appeared": (JobContext, "add_result", 1),
 }

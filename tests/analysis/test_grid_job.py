@@ -149,19 +149,19 @@ def test_a_process_of_its_own_with_a_cluster_of_its_own(tmp_path: Path):
 
 
 def test_a_cancelled_run_leaves_no_cube(filled: Path, one_worker: str, monkeypatch):
-    from analysis.jobs.maps import PeriodMaps
+    from analysis.jobs.maps import CubeOfRun
 
     before = sorted(cubes_dir(filled).glob("*"))
-    keep = PeriodMaps.keep
+    write = CubeOfRun.write
 
     def cancel(self, *args):
         store.get(run.id).request_cancel()
-        keep(self, *args)
+        write(self, *args)
         import time
 
         time.sleep(0.6)
 
-    monkeypatch.setattr(PeriodMaps, "keep", cancel)
+    monkeypatch.setattr(CubeOfRun, "write", cancel)
     settings = validate(JOB, {**SETTINGS, "name": "cancelled"})
     store = RunStore(runs_dir(filled))
     run = store.create("grid", settings, inputs=JOB.inputs(settings, filled), reuse=False)

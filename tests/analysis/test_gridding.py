@@ -13,7 +13,7 @@ from scipy.stats import binned_statistic_2d
 
 from analysis.errors import AnalysisError
 from analysis.gridding.cells import cell_numbers, global_grid
-from analysis.gridding.maps import gridded_periods, layer_values, layers, on_grid
+from analysis.gridding.maps import layer_values, layers, on_grid, periods_in_order
 from analysis.gridding.overpasses import WEIGHTS, OverpassSums, add_cells, add_overpasses, cell_sums, overpass_sums
 from analysis.gridding.statistics import PPM_ERROR_FLOOR, cell_mean, error_floor, spread, standard_error
 
@@ -230,8 +230,12 @@ def test_periods_come_when_they_are_whole():
             yield month, sums
 
     found = []
-    for number, sums in gridded_periods(told(), every="season", weights="overpasses", last_month=588):
-        found.append((number, asked[-1], int(sums.count.sum())))
+
+    def month_sums(parts):
+        return {"cells": cell_sums(add_overpasses(parts))}
+
+    for number, sums in periods_in_order(told(), month_sums, {"cells": add_cells}, every="season", last_month=588):
+        found.append((number, asked[-1], int(sums["cells"].count.sum())))
     counts = [int(sums.count.sum()) for _, sums in parts]
     assert found == [(195, 587, sum(counts[:2])), (196, 588, sum(counts[2:]))]
 
