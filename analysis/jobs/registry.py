@@ -11,6 +11,7 @@ from analysis.jobs.job import Job
 JOBS = {
     "grid": "analysis.jobs.grid",
     "aggregate": "analysis.jobs.aggregate",
+    "transport": "analysis.jobs.transport",
 }
 """Name -> module, which has a `Job` called JOB."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -89,6 +89,22 @@ class Series:
         if self.format == "zarr":
             return [self._store] if self._store.exists() else []
         return sorted(self.folder.glob(f"{self.stem}_*.nc"))
+
+    def read(self) -> Iterator[tuple[np.datetime64, dict[str, np.ndarray]]]:
+        """What was written, one period after the other: the middle of its time, and values (lat, lon) or (lev, lat, lon)
+        by name.
+        """
+        import xarray as xr
+
+        number = 0
+        for path in self.files():
+            options: dict[str, Any] = {"engine": "zarr", "consolidated": False} if self.format == "zarr" else {}
+            with xr.open_dataset(path, **({"engine": "h5netcdf"} | options), decode_times=False) as dataset:
+                for position in range(dataset.sizes["time"]):
+                    values = {name: dataset[name][position].to_numpy() for name in self.quantities}
+                    middle = self.edges[number] + (self.edges[number + 1] - self.edges[number]) // 2
+                    yield middle, values
+                    number += 1
 
     def _label(self, number: int) -> str:
         unit = "D" if self.every == "3-hourly" else "M"
