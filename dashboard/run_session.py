@@ -47,7 +47,7 @@ class RunsSession:
 
     def __init__(self, library: Library, watch: RunWatch, query: str = "") -> None:
         self.library, self.watch, self.looker = library, watch, Looker(library, watch)
-        self._work = SessionWork(_THREADS, lambda sentence: self._say(sentence, "error"))
+        self._work = SessionWork(_THREADS, lambda sentence: self._say(sentence, "error"), when_loaded=True)
         self.view = RunsView(self.message, sizing_mode="stretch_width", margin=0)
         self.at = RunsAddress()
         self.dark = False

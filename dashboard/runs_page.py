@@ -25,7 +25,6 @@ def page(library: Library, build: Build | None) -> pmui.Page:
     made = shell("runs", main=[session.view])
     session.set_dark(bool(made.dark_theme))
     made.param.watch(lambda event: session.set_dark(bool(event.new)), "dark_theme")
-    pn.state.onload(session.view.begin)
     repeat(session.poll, milliseconds=POLL_MS)
     return made
 

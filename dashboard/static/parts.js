@@ -1,4 +1,4 @@
-// Small parts that all views of the Runs page use. The files of this folder are joined to one module (dashboard/run_view.py).
+// Small parts that the Runs page and the Data page use; each page's files are joined to one module (dashboard/json_view.py).
 
 const ICONS = {
   queued: "M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20zm0 18a8 8 0 1 1 0-16 8 8 0 0 1 0 16zm1-13h-2v6l5 3 1-1.6-4-2.4z",
