@@ -12,14 +12,6 @@ from dashboard.attribution import attribution
 from dashboard.explore import ExplorePage
 from data.cube import Cube
 
-DOWNLOADS = (
-    ("Map as picture (PNG)", "map.png"),
-    ("Presentation still, Robinson (PNG)", "still.png"),
-    ("Map as data (netCDF)", "map.nc"),
-    ("Map as data (GeoTIFF)", "map.tif"),
-    ("Series as table (CSV)", "series.csv"),
-)
-
 
 def describe(cube: Cube) -> str:
     """A few lines of Markdown: kind of data, resolution, period, how to cite."""
@@ -48,32 +40,3 @@ def about(view: ExplorePage) -> Any:
     view.state.param.watch(show, "cube")
     show()
     return text
-
-
-def download_buttons() -> list[Any]:
-    """One button for each kind of download; the address bar says what is downloaded."""
-    buttons = []
-    for label, kind in DOWNLOADS:
-        button = pmui.Button(
-            label=label,
-            icon="download",
-            variant="text",
-            size="small",
-            margin=(0, 8),
-            sizing_mode="stretch_width",
-            align="start",
-            sx={"justifyContent": "flex-start"},
-        )
-        button.js_on_click(
-            code=f"""
-            const spec = window.carbonweather?.current?.spec, limits = spec ? `&shown=${{spec.low}},${{spec.high}}` : ""
-            const link = document.createElement("a")
-            link.href = new URL("data/download/{kind}" + (window.location.search || "?") + limits, document.baseURI)
-            link.download = ""
-            document.body.appendChild(link)
-            link.click()
-            link.remove()
-            """
-        )
-        buttons.append(button)
-    return buttons

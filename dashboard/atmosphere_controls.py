@@ -18,9 +18,10 @@ from dashboard.atmosphere_state import (
     AtmosphereState,
     VolumeChoice,
 )
+from dashboard.download_button import download_button
+from dashboard.region_picker import RegionPicker
 from data.palettes import palettes
 
-NO_REGION = "—"
 DOWNLOADS = (
     ("Section as picture (PNG)", "atmosphere.section.png"),
     ("Section and zone as data (netCDF)", "atmosphere.section.nc"),
@@ -28,14 +29,6 @@ DOWNLOADS = (
     ("Profile as table (CSV)", "atmosphere.profile.csv"),
     ("Stability zone as table (CSV)", "atmosphere.zone.csv"),
 )
-_DOWNLOAD = """
-const link = document.createElement("a")
-link.href = new URL("data/download/KIND" + (window.location.search || "?"), document.baseURI)
-link.download = ""
-document.body.appendChild(link)
-link.click()
-link.remove()
-"""
 
 
 class AtmosphereControls:
@@ -52,7 +45,6 @@ class AtmosphereControls:
         self, state: AtmosphereState, region_groups: Mapping[str, Sequence[str]], go_to: Callable[[str], None]
     ) -> None:
         self.state = state
-        self._groups = {group: list(names) for group, names in region_groups.items()}
         self._binding = False
         wide: dict[str, Any] = {"sizing_mode": "stretch_width", "size": "small", "margin": (4, 8)}
         self.volume = pmui.Select(label="Data set", options=[], **wide)
@@ -60,10 +52,7 @@ class AtmosphereControls:
         self.axis = pmui.Select(label="Vertical axis", options=_by_label(AXES), value=state.axis, **wide)
         self.top = pmui.Select(label="Up to", options={}, value=state.top, **wide)
         self.along = pmui.Select(label="Section", options=_by_label(ALONG), value=state.along, **wide)
-        self.region_group = pmui.Select(
-            label="Region group", options=list(self._groups), value=next(iter(self._groups), None), **wide
-        )
-        self.region = pmui.Select(label="Region", options=[NO_REGION], value=NO_REGION, **wide)
+        self.region = RegionPicker(state, region_groups, **wide)
         self.goto = pmui.TextInput(label="Place (latitude, longitude)", placeholder="39.9, 116.4", **wide)
         self.span = pmui.Select(label="Variation over", options=_by_label(SPANS), value=state.span, **wide)
         self.gradient_limit = pmui.FloatInput(
@@ -99,8 +88,8 @@ class AtmosphereControls:
             self.along,
             pmui.Divider(**wide),
             self.goto,
-            self.region_group,
-            self.region,
+            self.region.group,
+            self.region.name,
             pmui.Divider(**wide),
             pn.Row(self.gradient_limit, self.variation_limit, **wide),
             self.span,
@@ -108,7 +97,7 @@ class AtmosphereControls:
             self.help,
             pmui.Divider(**wide),
             self.palette,
-            *(_button(label, kind) for label, kind in DOWNLOADS),
+            *(download_button(label, kind) for label, kind in DOWNLOADS),
         ]
         """In the order of the sidebar."""
         self._bind(go_to)
@@ -162,13 +151,6 @@ class AtmosphereControls:
                 known = options.values() if isinstance(options, dict) else options
                 if widget.value != value and value in known:
                     widget.value = value
-            group, _, name = state.region.partition("/")
-            chosen = bool(name) and group in self._groups
-            if chosen:
-                self.region_group.value = group
-            self.region.param.update(
-                options=[NO_REGION, *self._groups.get(self.region_group.value, [])], value=name if chosen else NO_REGION
-            )
         finally:
             self._binding = False
 
@@ -193,8 +175,6 @@ class AtmosphereControls:
                 go_to(event.new)
 
         self.goto.param.watch(typed, "value")
-        self.region_group.param.watch(lambda _event: self._list_regions(), "value")
-        self.region.param.watch(lambda event: self._write_region(event.new), "value")
 
     def _writer(self, name: str) -> Callable[[Any], None]:
         def write(event: Any) -> None:
@@ -212,16 +192,6 @@ class AtmosphereControls:
 
         return write
 
-    def _list_regions(self) -> None:
-        if not self._binding:
-            self.region.param.update(
-                options=[NO_REGION, *self._groups.get(self.region_group.value, [])], value=NO_REGION
-            )
-
-    def _write_region(self, name: str | None) -> None:
-        if not self._binding:
-            self.state.region = "" if name in (None, NO_REGION) else f"{self.region_group.value}/{name}"
-
 
 def _range(name: str) -> dict[str, float]:
     low, high = LIMIT_RANGES[name]
@@ -230,17 +200,3 @@ def _range(name: str) -> dict[str, float]:
 
 def _by_label(choices: Mapping[str, str]) -> dict[str, str]:
     return {text: value for value, text in choices.items()}
-
-
-def _button(label: str, kind: str) -> Any:
-    button = pmui.Button(
-        label=label,
-        icon="download",
-        variant="text",
-        size="small",
-        margin=(0, 8),
-        sizing_mode="stretch_width",
-        sx={"justifyContent": "flex-start"},
-    )
-    button.js_on_click(code=_DOWNLOAD.replace("KIND", kind))
-    return button

@@ -7,6 +7,7 @@ from typing import Any
 
 import panel_material_ui as pmui
 
+from dashboard.region_picker import RegionPicker
 from dashboard.state import AUTOMATIC, ViewState
 from data.palettes import palettes
 
@@ -24,7 +25,6 @@ LAYER_LABELS = {
     "SIF soundings of the month": "sif",
     "Uncertainty (hatched)": "uncertainty",
 }
-NO_REGION = "—"
 
 
 class Controls:
@@ -39,7 +39,6 @@ class Controls:
 
     def __init__(self, state: ViewState, titles: Mapping[str, str], region_groups: Mapping[str, Sequence[str]]) -> None:
         self.state = state
-        self._groups = {group: list(names) for group, names in region_groups.items()}
         self._binding = False
         wide = {"sizing_mode": "stretch_width", "size": "small", "margin": (4, 8)}
         self.cube = pmui.Select(label="Data set", options=_by_title(titles), value=state.cube, **wide)
@@ -66,10 +65,7 @@ class Controls:
         self.high = pmui.FloatInput(label="To", value=state.high, **wide)
         self.layers = pmui.CheckBoxGroup(label="", options=LAYER_LABELS, value=list(state.layers), margin=(0, 8))
         self.projection = pmui.Select(label="Projection", options=PROJECTION_LABELS, value=state.projection, **wide)
-        self.region_group = pmui.Select(
-            label="Region group", options=list(self._groups), value=next(iter(self._groups), None), **wide
-        )
-        self.region = pmui.Select(label="Region", options=[NO_REGION], value=NO_REGION, **wide)
+        self.region = RegionPicker(state, region_groups, **wide)
         self.goto = pmui.TextInput(label="Go to (latitude, longitude)", placeholder="39.9, 116.4", **wide)
         self._bind()
         state.param.watch(lambda *_: self.show(), list(state.param))
@@ -92,8 +88,6 @@ class Controls:
             widget.param.watch(self._writer(name), "value")
         for widget in (self.low, self.high):
             widget.param.watch(lambda _event: self._write_limits(), "value")
-        self.region_group.param.watch(lambda _event: self._list_regions(), "value")
-        self.region.param.watch(lambda event: self._write_region(event.new), "value")
 
     def _writer(self, name: str) -> Callable[[Any], None]:
         def write(event: Any) -> None:
@@ -106,14 +100,6 @@ class Controls:
         low, high = self.low.value, self.high.value
         if not self._binding and low is not None and high is not None and low < high:
             self.state.param.update(low=float(low), high=float(high), limits="manual")
-
-    def _list_regions(self) -> None:
-        self.region.options = [NO_REGION, *self._groups.get(self.region_group.value, [])]
-
-    def _write_region(self, name: str | None) -> None:
-        if self._binding:
-            return
-        self.state.region = "" if name in (None, NO_REGION) else f"{self.region_group.value}/{name}"
 
     def show(self) -> None:
         """Bring every widget to the state."""
@@ -137,14 +123,6 @@ class Controls:
             comparing = state.compare != "off"
             self.compare_cube.visible = self.compare_time.visible = comparing
             self.low.visible = self.high.visible = state.limits == "manual"
-            group, _, name = state.region.partition("/")
-            if name and group in self._groups:
-                self.region_group.value = group
-                self.region.options = [NO_REGION, *self._groups[group]]
-                self.region.value = name
-            else:
-                self.region.options = [NO_REGION, *self._groups.get(self.region_group.value, [])]
-                self.region.value = NO_REGION
         finally:
             self._binding = False
 

@@ -8,17 +8,9 @@ import panel as pn
 import panel_material_ui as pmui
 
 from analysis.statistics.emissions import DailyEmissions, is_group
+from dashboard.download_button import download_button
 from dashboard.emissions_shown import in_stack_order, label
 from dashboard.emissions_state import CHANGES, MOST_COUNTRIES, PERIODS, SHOWN, STACKS, EmissionsState
-
-_DOWNLOAD = """
-const link = document.createElement("a")
-link.href = new URL("data/download/emissions.csv" + (window.location.search || "?"), document.baseURI)
-link.download = ""
-document.body.appendChild(link)
-link.click()
-link.remove()
-"""
 
 
 class EmissionsControls:
@@ -48,16 +40,7 @@ class EmissionsControls:
         self.change = pmui.Select(label="Changes in", options=_by_label(CHANGES), value=state.change, **wide)
         self.stack = pmui.Select(label="Sectors in", options=_by_label(STACKS), value=state.stack, **wide)
         self.period = pmui.Select(label="Period", options=_by_label(PERIODS), value=state.period, **wide)
-        self.download = pmui.Button(
-            label="Table of what is shown (CSV)",
-            icon="download",
-            variant="text",
-            size="small",
-            margin=(0, 8),
-            sizing_mode="stretch_width",
-            sx={"justifyContent": "flex-start"},
-        )
-        self.download.js_on_click(code=_DOWNLOAD)
+        self.download = download_button("Table of what is shown (CSV)", "emissions.csv")
         self._about = pmui.Typography("", variant="caption", margin=(2, 10), sizing_mode="stretch_width")
         wide = {"sizing_mode": "stretch_width", "margin": 0}
         self.widgets = [

@@ -9,8 +9,9 @@ import panel as pn
 import panel_material_ui as pmui
 from panel.custom import JSComponent
 
-from dashboard.about import about, download_buttons
+from dashboard.about import about
 from dashboard.background import Build
+from dashboard.download_button import download_button
 from dashboard.explore import POLL_MS, ExplorePage
 from dashboard.library import Library
 from dashboard.shell import STATIC, repeat, shell
@@ -44,7 +45,17 @@ _EMPTY = (
     "There is no data set to show yet. Bring your own with `carbonweather data import PATH`, "
     "or build the demo with `carbonweather demo`."
 )
-
+DOWNLOADS = (
+    ("Map as picture (PNG)", "map.png"),
+    ("Presentation still, Robinson (PNG)", "still.png"),
+    ("Map as data (netCDF)", "map.nc"),
+    ("Map as data (GeoTIFF)", "map.tif"),
+    ("Series as table (CSV)", "series.csv"),
+)
+_SHOWN_LIMITS = """
+(shown => shown ? `&shown=${shown.low},${shown.high}` : "")(window.carbonweather?.current?.spec)
+"""
+"""The colour limits on screen, which an address with automatic limits does not say."""
 
 PICTURE_SCRIPT = (STATIC / "picture.js").read_text(encoding="utf-8")
 
@@ -198,8 +209,8 @@ def _sidebar(view: ExplorePage) -> list[Any]:
         about(view),
         pmui.Divider(**wide),
         controls.layers,
-        controls.region_group,
-        controls.region,
+        controls.region.group,
+        controls.region.name,
         pmui.Divider(**wide),
         pn.Row(controls.compare, controls.projection, **wide),
         controls.compare_cube,
@@ -209,7 +220,7 @@ def _sidebar(view: ExplorePage) -> list[Any]:
         pn.Row(controls.low, controls.high, **wide),
         controls.goto,
         pmui.Divider(**wide),
-        *download_buttons(),
+        *(download_button(label, kind, more=_SHOWN_LIMITS) for label, kind in DOWNLOADS),
     ]
 
 

@@ -212,7 +212,7 @@ def test_the_page_fills_itself_and_follows_its_state(root):
     assert page.state.point == (-160.0, -61.0)
     page.go_to("nowhere")
     assert page.notice.visible and "not a latitude" in page.notice.object
-    page.controls.region.value = NORTH
+    page.controls.region.name.value = NORTH
     assert page.state.region == f"World and latitude bands/{NORTH}" and "60 columns" in page.summary.object
     page.state.span = "month"
     assert "at least three times" in page.table.object
