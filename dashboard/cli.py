@@ -13,6 +13,7 @@ VERBS = {
     "serve": "Open the dashboard in the browser (builds the demo on the first start).",
     "demo": "Build the simulated demo in the data folder.",
     "data": "List, fetch, import, verify, cite and remove data sets.",
+    "transport": "Carry CO2 from surface fluxes through weather (a run).",
     "runs": "Start, watch, stop, compare and export long computations.",
     "bench": "Measure the speed figures of this program on this machine.",
 }
