@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,10 +25,13 @@ _TLS = {
     "tls_client_cert": "CARBONWEATHER_TLS_CERT",
     "tls_client_key": "CARBONWEATHER_TLS_KEY",
 }
-_DASK = {
+_DASK: dict[str, Any] = {
     "distributed.scheduler.worker-saturation": 1.0,  # no task waits at a worker, to be lost or blamed with another
     "distributed.admin.large-graph-warning-threshold": "1 TB",  # items are meant to carry what they need
 }
+if os.name == "posix":
+    # Dask and the job's modules are imported once and the workers forked from that: 0.6 s of processor time less each.
+    _DASK["distributed.worker.multiprocessing-method"] = "forkserver"
 _CONNECT_SECONDS = 10
 _WORKER_BYTES = 1_000_000_000
 """A worker needs so much to be of use; with less memory there are fewer of them."""
@@ -69,13 +72,16 @@ def size_of_machine(workers: int | None = None) -> tuple[int, int]:
 
 
 @contextmanager
-def connected(scheduler: str | None, workers: int | None, scratch: Path) -> Iterator[Client]:
+def connected(
+    scheduler: str | None, workers: int | None, scratch: Path, modules: Collection[str] = ()
+) -> Iterator[Client]:
     """A client of the existing cluster at `scheduler`, or of one made here that ends with the block.
 
     Parameters
     ----------
     workers : how many processes here; as many as fit if None.
     scratch : where they may spill what does not fit into memory.
+    modules : what workers made here will need first.
 
     Raises
     ------
@@ -83,7 +89,7 @@ def connected(scheduler: str | None, workers: int | None, scratch: Path) -> Iter
     """
     import dask
 
-    with dask.config.set(_DASK), _existing(scheduler) if scheduler else _local(workers, scratch) as client:
+    with dask.config.set(_DASK), _existing(scheduler) if scheduler else _local(workers, scratch, modules) as client:
         yield client
 
 
@@ -110,10 +116,13 @@ def _existing(address: str) -> Iterator[Client]:
 
 
 @contextmanager
-def _local(workers: int | None, scratch: Path) -> Iterator[Client]:
+def _local(workers: int | None, scratch: Path, modules: Collection[str]) -> Iterator[Client]:
     import dask
     from distributed import Client, LocalCluster
+    from distributed.utils import get_mp_context
 
+    if get_mp_context().get_start_method() == "forkserver":
+        get_mp_context().set_forkserver_preload(["distributed", *modules])
     count, memory = size_of_machine(workers)
     with dask.config.set({f"distributed.nanny.pre-spawn-environ.{name}": size for name, size in _MALLOC.items()}):
         cluster = LocalCluster(

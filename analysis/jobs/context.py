@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -134,8 +134,11 @@ class JobContext:
         ------
         ClusterProblem : the scheduler cannot be reached.
         """
+        return self._connected()
+
+    def _connected(self, modules: Collection[str] = ()) -> Client:
         if self._client is None:
-            cluster = connected(self._scheduler, self._wanted_workers, self._working.scratch)
+            cluster = connected(self._scheduler, self._wanted_workers, self._working.scratch, modules)
             self._client = self._stack.enter_context(cluster)
         return self._client
 
@@ -152,6 +155,7 @@ class JobContext:
         ClusterProblem : the scheduler cannot be reached, or a worker lacks the program or the data folder.
         RunCancelled, RunPaused : someone asked for it while there was no worker.
         """
+        self._connected(modules)
         said = False
         while not self.workers:
             if not said:
