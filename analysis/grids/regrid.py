@@ -7,6 +7,7 @@ sparse matrices, exact to rounding: what is given per area keeps its integral, w
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,6 +50,17 @@ class Regridder:
         """
         summed = self._apply(values, self._rows, self._columns)
         return summed / np.outer(self._row_width, self._column_width)
+
+    def mean_of_stripes(self, stripes: Iterable[np.ndarray]) -> np.ndarray:
+        """As `mean`, for a field that is too large to be held: (rows, lon) stripes from south to north that make it up."""
+        summed, first = np.zeros(self.target.shape), 0
+        for stripe in stripes:
+            rows = self._rows[:, first : first + len(stripe)]
+            summed += rows @ (self._columns @ np.asarray(stripe, dtype=np.float64).T).T
+            first += len(stripe)
+        if first != self.source.shape[0]:
+            raise GridError(f"The stripes have {first} rows together, but the grid has {self.source.shape[0]}.")
+        return np.asarray(summed / np.outer(self._row_width, self._column_width))
 
     def total(self, values: np.ndarray) -> np.ndarray:
         """Sums: (..., lat, lon) per cell (kg, mol s-1) -> (..., lat, lon) of the target, float64; the sum is kept."""

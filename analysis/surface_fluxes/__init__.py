@@ -6,6 +6,7 @@ its days and nights.
 
 from analysis.surface_fluxes.errors import FluxProblem
 from analysis.surface_fluxes.inventory import FluxInventory
+from analysis.surface_fluxes.reading import read_inventory
 from analysis.surface_fluxes.series import FluxSeries
 
-__all__ = ["FluxInventory", "FluxProblem", "FluxSeries"]
+__all__ = ["FluxInventory", "FluxProblem", "FluxSeries", "read_inventory"]

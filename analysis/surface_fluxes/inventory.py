@@ -23,7 +23,7 @@ PGC_PER_MOL = 12.011e-15
 YEAR_S = 365.2425 * DAY_S
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class FluxInventory:
     """Fluxes of some components on one grid, mol m-2 s-1, upward positive.
 
@@ -64,6 +64,10 @@ class FluxInventory:
             self._require(first, last, "to repeat it, all of it must be there")
         if self.diurnal:
             self._may_have_diurnal_cycle()
+
+    def __repr__(self) -> str:
+        held = (f"{name} {parts[0].starts[0]} to {parts[0].ends[-1]}" for name, parts in self.components.items())
+        return f"<FluxInventory on {self.grid.name or 'a grid'}: {'; '.join(held)}>"
 
     @classmethod
     def of(
@@ -115,6 +119,11 @@ class FluxInventory:
     def simulated(self) -> bool:
         """True if any of the fluxes is invented."""
         return any(series.simulated for series in self._all())
+
+    @property
+    def citations(self) -> tuple[str, ...]:
+        """How to cite the sources, each once."""
+        return tuple(dict.fromkeys(series.citation for series in self._all() if series.citation))
 
     @property
     def label(self) -> str:

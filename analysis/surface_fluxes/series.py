@@ -35,6 +35,7 @@ class FluxSeries:
     source : where it comes from, for labels ("CT2015 surface fluxes, bio_flux_opt").
     simulated : True if it is invented.
     never_negative : True for emissions; smoothing then keeps them so.
+    citation : how to cite the source; "" where nothing is known.
 
     Raises
     ------
@@ -47,6 +48,7 @@ class FluxSeries:
     source: str = "unnamed fluxes"
     simulated: bool = False
     never_negative: bool = False
+    citation: str = ""
     _begin: np.ndarray = field(init=False, repr=False)
     _end: np.ndarray = field(init=False, repr=False)
     _fields: OrderedDict[int, np.ndarray] = field(default_factory=OrderedDict, init=False, repr=False)
@@ -143,7 +145,7 @@ class FluxSeries:
             first, last = int(np.searchsorted(end, since, side="right")), int(np.searchsorted(begin, stop, side="left"))
             pieces = [(number, max(begin[number], since), min(end[number], stop)) for number in range(first, last)]
         covered = sum(until - from_ for _, from_, until in pieces)
-        if not pieces or covered < seconds * (1 - 1e-9):
+        if not pieces or covered < seconds * (1 - 1e-9) - 1e-5:
             missing = next(
                 self.gaps(start, to_unit(start, "s") + np.timedelta64(max(1, int(seconds)), "s")), (start, start)
             )

@@ -154,7 +154,7 @@ def test_a_repeated_year_says_so_and_needs_the_whole_year():
     )
     assert "2015 in every year" in inventory.label and "simulated" in inventory.label
     inventory.check(moment("1990-01-01"), moment("2050-01-01"))
-    with pytest.raises(FluxProblem, match="no fire flux from 2016-01-01.*to repeat it"):
+    with pytest.raises(FluxProblem, match=r"no fire flux from 2016-01-01.*to repeat it"):
         months("fire", repeat_year=2016)
 
 
@@ -199,7 +199,8 @@ def test_the_exact_means_agree_with_the_cycle_at_moments():
         day = int((moment(start).astype("datetime64[D]") - np.datetime64("2016-01-01")).astype(int)) + 1
         hour = float((moment(start) - moment(start).astype("datetime64[D]")) / np.timedelta64(1, "h"))
         at = with_diurnal_cycle(grid, net, uptake, day, hour)
-        np.testing.assert_allclose(mean_over(grid, net, uptake, moment(start), 1.0), at, atol=5e-3)
+        # the cycle at moments takes its daily mean from 144 angles: good to 1e-3 of the uptake at noon
+        np.testing.assert_allclose(mean_over(grid, net, uptake, moment(start), 1.0), at, rtol=2e-3, atol=0.01)
 
 
 def test_a_dormant_season_takes_nothing_up():
@@ -250,9 +251,7 @@ def test_times_without_fluxes_are_named_before_the_run():
         (lambda: FluxSeries(MONTHS[[0, 0]], MONTHS[[1, 2]], lambda n: GRID.area), "given twice"),
         (lambda: FluxSeries(MONTHS[[1, 0]], MONTHS[[2, 1]], lambda n: GRID.area), "out of order"),
         (
-            lambda: FluxInventory.of(
-                GRID, MONTHS, {"fossil": -np.ones((12, *GRID.shape))}, source="x", simulated=True
-            ),
+            lambda: FluxInventory.of(GRID, MONTHS, {"fossil": -np.ones((12, *GRID.shape))}, source="x", simulated=True),
             "check the sign",
         ),
         (
