@@ -76,7 +76,7 @@ def judge(job: Job, fields: Sequence[Field], values: dict[str, Any], home: Path)
 
 
 def _blamed(sentence: str, fields: Sequence[Field]) -> str:
-    """The field that a sentence of the form 'settings of JOB: FIELD: ...' names, else WHOLE_FORM."""
+    """The field that a sentence of the form 'settings of JOB: FIELD: ...' or 'settings: FIELD: ...' names, else WHOLE_FORM."""
     parts = sentence.split(": ")
     named = parts[1].split(".")[0] if len(parts) > 2 else ""
     return named if any(each.name == named for each in fields) else WHOLE_FORM
@@ -84,7 +84,7 @@ def _blamed(sentence: str, fields: Sequence[Field]) -> str:
 
 def _for_form(sentence: str, job: Job) -> str:
     """The sentence without the words that only a command line needs."""
-    text = sentence.removeprefix(f"settings of {job.name}: ")
+    text = sentence.removeprefix(f"settings of {job.name}: ").removeprefix("settings: ")
     first, _, rest = text.partition(": ")
     if rest and first.split(".")[0] in job.schema.get("properties", {}):
         text = rest

@@ -56,7 +56,7 @@ def offered(library: Library) -> dict[str, tuple[Choice, ...]]:
     units = {variable: unit for each in instruments for variable, unit in each.units.items()}
     return {
         "instruments": tuple(
-            Choice(each.name, f"{each.name} (simulated)" if each.simulated else each.name) for each in instruments
+            Choice(each.name, _said_simulated(each.name) if each.simulated else each.name) for each in instruments
         ),
         "variables": tuple(
             Choice(name, f"{name} ({units[name]})" if units.get(name) not in (None, "", "1") else name)
@@ -67,3 +67,7 @@ def offered(library: Library) -> dict[str, tuple[Choice, ...]]:
             Choice(f"{group}/{name}", f"{name} ({group})") for group, names in region_names().items() for name in names
         ),
     }
+
+
+def _said_simulated(name: str) -> str:
+    return name if "simulated" in name.lower() else f"{name} (simulated)"

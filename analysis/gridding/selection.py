@@ -36,6 +36,10 @@ class SelectionError(AnalysisError):
     """The archive cannot give what was selected."""
 
 
+class SeveralProducts(SelectionError):
+    """An instrument has several products, and none was named."""
+
+
 @dataclass(frozen=True)
 class Selection:
     """What is wanted of the archive.
@@ -254,7 +258,7 @@ def _check_products(instrument: str, selection: Selection, granules: list[Granul
     """Several products of one instrument only where they were named."""
     found = sorted({granule.collection for granule in granules})
     if len(found) > 1 and not selection.collections:
-        raise SelectionError(
+        raise SeveralProducts(
             f"expected one product of {instrument} with {selection.variable}, found {', '.join(found)}; name those to use "
             "(products and versions are never mixed unasked)."
         )

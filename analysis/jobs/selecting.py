@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.gridding.periods import DAY_NS, EVERY, Every, month_period
-from analysis.gridding.selection import MODES, QUALITY, SURFACES, Selection, Source, sources
+from analysis.gridding.selection import MODES, QUALITY, SURFACES, Selection, SeveralProducts, Source, sources
 from analysis.jobs.errors import SettingsError
 from data.home import soundings_place
 from data.runs import RunInput
@@ -172,10 +172,14 @@ def chosen_sources(home: Path, selection: Selection) -> list[Source]:
 
     Raises
     ------
+    SettingsError : an instrument has several products, and `collections` names none.
     SelectionError : nothing there, or what must not be mixed.
     """
     archive = SoundingArchive(soundings_place(home))
-    return sources(archive.contents, archive.path, selection)
+    try:
+        return sources(archive.contents, archive.path, selection)
+    except SeveralProducts as problem:
+        raise SettingsError(f"settings: collections: {problem}") from None
 
 
 def archive_input(home: Path, selection: Selection) -> list[RunInput]:
