@@ -19,9 +19,10 @@ from dashboard.library import Library
 from data.catalog import Entry, load
 from data.citing import citation, paragraph
 from data.density import Density, density
+from data.errors import StoreProblem
 from data.fetching.accounts import missing_account, needs_account
 from data.holdings import KIND_WORDS, Holding, Listing, Sizes, holdings, size_words, to_json
-from data.home import cubes_dir, downloads_dir, sites_dir, soundings_dir, tables_dir, volumes_dir
+from data.home import cubes_dir, downloads_dir, sites_dir, tables_dir, volumes_dir
 from data.removing import consequence
 
 GROUP_WORDS = {
@@ -126,18 +127,20 @@ class Facts:
             self._mark = None
 
     def _current_mark(self) -> object:
-        """Changes with every change of the data folder; a few looks at dates."""
-        return tuple(
-            _date(path)
-            for path in (
-                *(
-                    folder(self.root) / "manifest.json"
-                    for folder in (soundings_dir, sites_dir, tables_dir, volumes_dir)
-                ),
-                *_each(cubes_dir(self.root), "manifest.json"),
-                *_each(downloads_dir(self.root), "."),
-            )
+        """Changes with every change of the data folder and of the archive, wherever that is; a few looks at dates."""
+        paths = (
+            *(folder(self.root) / "manifest.json" for folder in (sites_dir, tables_dir, volumes_dir)),
+            *_each(cubes_dir(self.root), "manifest.json"),
+            *_each(downloads_dir(self.root), "."),
         )
+        return self._archive_mark(), tuple(map(_date, paths))
+
+    def _archive_mark(self) -> object:
+        library = self._library()
+        try:
+            return None if library is None else library.archive.version
+        except StoreProblem as problem:
+            return str(problem)
 
     def _to_json(self, listing: Listing) -> str:
         items = [_holding(item) for item in listing]
@@ -262,7 +265,7 @@ def _view_address(item: Holding) -> str:
     if item.kind == "cube":
         return f"./?cube={quote(item.name)}"
     if item.kind == "volume":
-        return "./atmosphere"
+        return f"./atmosphere?data={quote(item.name)}"
     if item.kind == "table" and item.name.startswith("carbon-monitor"):
         return "./emissions"
     if item.kind == "sites" and "tccon" in item.name.lower():

@@ -22,6 +22,7 @@ from tornado.httpserver import HTTPServer
 from tornado.web import Application
 
 from dashboard import data_page, data_upload
+from dashboard.atmosphere_page import AtmospherePage
 from dashboard.data_facts import Facts, access_of, catalogue_json, explore_months, facts_of, verification_json
 from dashboard.data_page import DataPage, fetch_arguments
 from dashboard.data_tasks import Task, Tasks, tasks_of
@@ -29,10 +30,13 @@ from dashboard.data_upload import TOKEN, UploadHandler, upload_pattern
 from dashboard.library import Library
 from data.catalog import load
 from data.errors import StoreProblem
-from data.home import cubes_dir, soundings_dir
+from data.home import cubes_dir, soundings_dir, volumes_dir
+from data.readers import read
 from data.soundings import SoundingArchive
+from data.volumes import VolumeStore
 from tests.data.cube_examples import SMALL, make_cube, maps
 from tests.data.folder_examples import KEYS, fill
+from tests.data.level_files import level_file
 from tests.data.sounding_examples import product
 
 
@@ -83,6 +87,28 @@ def test_holdings_are_read_again_only_where_something_changed(library, monkeypat
     assert items["cube:second"]["open"] == "./?cube=second"
     assert items["soundings:OCO-2/oco2-lite"]["analyse"] == "./runs?new=aggregate&instrument=OCO-2"
     assert all(item["cite"] and item["consequence"] for item in items.values())
+
+
+def test_an_archive_elsewhere_is_watched_too(tmp_path, monkeypatch):
+    elsewhere = tmp_path / "shared" / "soundings"
+    monkeypatch.setenv("CARBONWEATHER_SOUNDINGS", str(elsewhere))
+    library = Library(tmp_path / "home")
+    facts = Facts(library)
+    assert json.loads(facts.refresh())["items"] == []
+    SoundingArchive(elsewhere).append(product(range(10)))
+    assert [item["key"] for item in json.loads(facts.refresh())["items"]] == ["soundings:OCO-2/oco2-lite"]
+    (elsewhere / "manifest.json").write_text("{broken")
+    assert "damaged" in json.loads(facts.refresh())["problems"][0]
+
+
+def test_what_lies_on_levels_is_opened_where_it_is_shown(tmp_path):
+    level_file(tmp_path / "CT2022.molefrac_glb3x2_2020-01-01.nc")
+    VolumeStore(volumes_dir(tmp_path)).append(read(tmp_path / "CT2022.molefrac_glb3x2_2020-01-01.nc"))
+    (item,) = json.loads(Facts(library := Library(tmp_path)).refresh())["items"]
+    page = AtmospherePage(library, item["open"].removeprefix("./atmosphere?"))
+    page.main()
+    page.poll()
+    assert page.state.volume == item["name"] and not page.notice.visible
 
 
 def test_the_calendar_counts_every_day_and_links_the_months_that_a_map_covers(library):
