@@ -120,24 +120,30 @@ def undisturbed(filled: Path, one_worker: str) -> dict[str, bytes]:
         return contents(run_job(filled, "grid", SETTINGS, scheduler=one_worker).results[0].path)
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
-def test_killed_and_resumed_is_as_if_nothing_had_happened(
-    filled: Path, one_worker: str, undisturbed: dict[str, bytes], pieces, moment: str
-):
-    before = sorted(cubes_dir(filled).glob("*"))
-    settings, store = validate(JOB, SETTINGS), RunStore(runs_dir(filled))
-    run = store.create("grid", settings, inputs=JOB.inputs(settings, filled), reuse=False)
-    command = [sys.executable, "-m", "tests.analysis.grid_killed", str(filled), run.id, one_worker, moment]
+def killed_and_resumed(home: Path, settings: dict, address: str, moment: str):
+    """A run of its own that kills itself at the moment and is then taken up again, to its end."""
+    before = sorted(cubes_dir(home).glob("*"))
+    settings, store = validate(JOB, settings), RunStore(runs_dir(home))
+    run = store.create("grid", settings, inputs=JOB.inputs(settings, home), reuse=False)
+    command = [sys.executable, "-m", "tests.analysis.grid_killed", str(home), run.id, address, moment]
     died = subprocess.run(command, cwd=CHECKOUT, capture_output=True, timeout=120, check=False)
     assert died.returncode == -signal.SIGKILL, died.stderr.decode()
     assert store.get(run.id).interrupted
     appeared = moment == "after the cube appeared"
-    assert len(sorted(cubes_dir(filled).glob("*"))) == len(before) + appeared  # whole, or not there
-    run = execute(filled, run.id, scheduler=one_worker)
+    assert len(sorted(cubes_dir(home).glob("*"))) == len(before) + appeared  # whole, or not there
+    run = execute(home, run.id, scheduler=address)
     assert run.state == "done", run.error
     assert "taken up again" in run.log_tail()
+    assert len(sorted(cubes_dir(home).glob("*"))) == len(before) + 1
+    return run
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_killed_and_resumed_is_as_if_nothing_had_happened(
+    filled: Path, one_worker: str, undisturbed: dict[str, bytes], pieces, moment: str
+):
+    run = killed_and_resumed(filled, SETTINGS, one_worker, moment)
     assert contents(run.results[0].path) == undisturbed
-    assert len(sorted(cubes_dir(filled).glob("*"))) == len(before) + 1
 
 
 def test_a_process_of_its_own_with_a_cluster_of_its_own(tmp_path: Path):
@@ -290,3 +296,5 @@ def test_real_soundings_of_two_instruments(real: Path, tmp_path: Path, one_worke
     assert sum(np.nansum(gosat.read("n_soundings", step)) for step in range(10)) == 3556
     assert gosat.attrs["scale"] == "unknown"
     assert 395 < np.nanmean(gosat.read("xco2", 0)) < 415
+    again = killed_and_resumed(tmp_path, run.settings, one_worker, "writing a step")
+    assert contents(again.results[0].path) == contents(run.results[0].path)
