@@ -14,6 +14,7 @@ from numba import njit
 
 from analysis.transport.errors import TransportError
 from analysis.transport.prefetch import prefetch
+from analysis.transport.rounding import ASIDE, BEGINNINGS, dither
 from analysis.transport.step import State
 from analysis.transport.sweeps import AHEAD, BLOCK
 from analysis.transport.team import Team
@@ -55,8 +56,10 @@ class Diffusion:
         block = max(1, min(ny * nx, BLOCK // max(tracers, 1)))
         rm, m, mixed = state.tracer_mass.reshape(-1), state.air_mass.reshape(-1), self.exchange.reshape(-1)
 
+        added = dither(nz, state.turn, rm.dtype)
+
         def work(first: int, last: int) -> None:
-            _diffuse(rm, m, mixed, seconds, tracers, nz, ny * nx, block, first, last)
+            _diffuse(rm, m, mixed, added, seconds, tracers, nz, ny * nx, block, first, last)
 
         self.team.share(work, -(-ny * nx // block))
 
@@ -123,18 +126,19 @@ class Convection:
         if self.entrain_up.shape != (nz, ny, nx):
             raise TransportError(f"Convection has shape {self.entrain_up.shape}, but the state {(nz, ny, nx)}.")
         rm, m = state.tracer_mass.reshape(-1), state.air_mass.reshape(-1)
+        added = dither(nz, state.turn, rm.dtype)
         up_in, up_out, down_in, down_out = (
             field.reshape(-1) for field in (self.entrain_up, self.detrain_up, self.entrain_down, self.detrain_down)
         )
 
         def work(first: int, last: int) -> None:
-            _convect(rm, m, up_in, up_out, down_in, down_out, seconds, tracers, nz, ny * nx, first, last)
+            _convect(rm, m, up_in, up_out, down_in, down_out, added, seconds, tracers, nz, ny * nx, first, last)
 
         self.team.share(work, ny * nx)
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
-def _diffuse(rm, m, exchange, seconds, tracers, length, columns, block, first, last):
+def _diffuse(rm, m, exchange, added, seconds, tracers, length, columns, block, first, last):
     """Blocks first..last - 1 of columns: (M + L) q = rm by Thomas' algorithm without a subtraction."""
     size = block * tracers
     mixed = np.empty(length * size)
@@ -159,7 +163,7 @@ def _diffuse(rm, m, exchange, seconds, tracers, length, columns, block, first, l
                 reciprocal = 1.0 / (rest + above)
                 keep[b] = rest * reciprocal
                 carry[level * block + b] = above * reciprocal
-                shrink[level * block + b] = m[cell]
+                shrink[level * block + b] = m[cell] * (1.0 + added[level + (start + b) * ASIDE % BEGINNINGS])
                 factor = below * reciprocal
                 o = np.uint64(level * size + b * tracers)
                 p = np.uint64(cell * tracers)
@@ -185,7 +189,7 @@ def _diffuse(rm, m, exchange, seconds, tracers, length, columns, block, first, l
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
-def _convect(rm, m, up_in, up_out, down_in, down_out, seconds, tracers, length, columns, first, last):
+def _convect(rm, m, up_in, up_out, down_in, down_out, added, seconds, tracers, length, columns, first, last):
     """Columns first..last - 1. Unknowns, level by level: mixing ratio of updraught, layer and downdraught; so ordered,
     nothing lies farther than three from the diagonal, and an LU without pivots (columns dominate) keeps that band."""
     band = np.empty((3 * length, 7))
@@ -230,7 +234,7 @@ def _convect(rm, m, up_in, up_out, down_in, down_out, seconds, tracers, length, 
                 values[row, i] *= reciprocal
         for level in range(top + 1):
             cell = level * columns + column
-            mass, p = m[cell], cell * tracers
+            mass, p = m[cell] * (1.0 + added[level + column * ASIDE % BEGINNINGS]), cell * tracers
             for i in range(tracers):
                 rm[p + i] = mass * values[3 * level + 1, i]
 

@@ -11,12 +11,13 @@ import numpy as np
 from numba import njit
 
 from analysis.transport.reconstruction import LEFT, RIGHT, ROW, WINDOW
+from analysis.transport.rounding import ASIDE, BEGINNINGS
 from analysis.transport.sweeps import HALO, donor_cell, load_air, move_air
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
 def limited_lines(
-    rm, m, flux, seconds, tracers, table, bins,
+    rm, m, flux, seconds, tracers, table, bins, added,
     per_group, cell_step, flux_step, length, stride, periodic, block, blocks, first, last,
 ):  # fmt: skip
     """Blocks first..last - 1 of lines; arguments as in `sweeps.linear_lines`."""
@@ -63,8 +64,9 @@ def limited_lines(
         for cell in range(length):
             behind = 0 if periodic and cell == length - 1 else cell + 1
             p = (base + cell * stride) * tracers
+            d = added[cell + group * ASIDE % BEGINNINGS]
             for i in range(width * tracers):
-                rm[p + i] += through[cell, i] - through[behind, i]
+                rm[p + i] += (through[cell, i] - through[behind, i]) + rm[p + i] * d
         move_air(m, base, length, stride, width, padded, air)
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from analysis.grids import GRAVITY, Grid, Levels
-from analysis.transport import reconstruction
+from analysis.transport import reconstruction, rounding
 from analysis.transport.errors import TransportError
 from analysis.transport.fluxes import MassFluxes
 from analysis.transport.sweeps import Lines, sweep
@@ -36,6 +36,7 @@ class State:
     tracer_mass : (lev, lat, lon, tracer) float32 or float64: air mass times mixing ratio (kg ppm for CO2, as offset
         from 400 ppm, so that float32 loses nothing).
     air_mass : (lev, lat, lon) float64 kg of dry air.
+    turn : where the dither of float32 stands (`rounding`); set anew by `Transport.step`, nothing to keep.
 
     Raises
     ------
@@ -44,6 +45,7 @@ class State:
 
     tracer_mass: np.ndarray
     air_mass: np.ndarray
+    turn: float = field(default=0.0, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.tracer_mass.dtype not in (np.float32, np.float64) or self.air_mass.dtype != np.float64:
@@ -159,26 +161,39 @@ class Transport:
         if self.levels is not None:
             surface = state.air_mass.sum(axis=0) / self.grid.area
             self._bins = reconstruction.surface_bin(surface * GRAVITY + self.levels.a_pa[-1]).ravel()
+        state.turn = rounding.first_turn(state.air_mass)
         for _ in range(steps):
-            for direction in "xyz":
-                self.sweep(direction, state, fluxes, half)
+            for number, direction in enumerate("xyz"):
+                self.sweep(direction, state, fluxes, half, turn=state.turn + number / 6)
             for process in processes:
                 process(state, 2 * half)
-            for direction in "zyx":
-                self.sweep(direction, state, fluxes, half)
+            for number, direction in enumerate("zyx"):
+                self.sweep(direction, state, fluxes, half, turn=state.turn + (number + 3) / 6)
+            state.turn = (state.turn + rounding.IN_TIME) % 1.0
             if watch is not None:
                 watch(steps)
         return steps
 
-    def sweep(self, direction: str, state: State, fluxes: MassFluxes, seconds: float) -> None:
-        """Advect along one direction ("x", "y" or "z") alone."""
+    def sweep(self, direction: str, state: State, fluxes: MassFluxes, seconds: float, *, turn: float = 0.0) -> None:
+        """Advect along one direction ("x", "y" or "z") alone; `turn` begins the dither of float32."""
         if direction not in self._tables:
             return
         lines = {"x": Lines.x, "y": Lines.y, "z": Lines.z}[direction](self.shape)
         table = self._tables[direction]
         bins = self._bins if direction == "z" else SHARED_TABLE
         flux = getattr(fluxes, direction)
-        sweep(self.team, lines, state.tracer_mass, state.air_mass, flux, seconds, table, bins, monotone=self._monotone)
+        sweep(
+            self.team,
+            lines,
+            state.tracer_mass,
+            state.air_mass,
+            flux,
+            seconds,
+            table,
+            bins,
+            monotone=self._monotone,
+            turn=turn,
+        )
 
 
 def steps_needed(fluxes: MassFluxes, air_mass: np.ndarray, seconds: float) -> int:

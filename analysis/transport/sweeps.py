@@ -3,7 +3,8 @@
 Tracer mass `rm` and air mass `m` change by the same fluxes. The tracer flux through a face is the mass that the air
 flux takes out of its donor cell's parabola; air that comes from farther away than one cell takes whole cells with it
 first (integer shifts, as in Lin and Rood 1996, doi 10.1175/1520-0493(1996)124<2046:MFFSLT>2.0.CO;2), so rows near the
-poles need no shorter steps. Everything is linear in the tracer: nothing is limited and nothing is clipped.
+poles need no shorter steps. Everything is linear in the tracer: nothing is limited and nothing is clipped. What float32
+keeps is dithered (`rounding`).
 
 Layout: cells (lev, lat, lon), tracers contiguous behind them. A line is a row, a column of a level, or a column of
 air; lines side by side are worked on together, so that memory is read in long pieces.
@@ -18,6 +19,7 @@ from numba import njit
 
 from analysis.transport.prefetch import prefetch
 from analysis.transport.reconstruction import LEFT, MEAN, RIGHT, ROW, WINDOW
+from analysis.transport.rounding import ASIDE, BEGINNINGS, dither
 from analysis.transport.team import Team
 
 BLOCK = 384
@@ -84,6 +86,7 @@ def sweep(
     bins: np.ndarray,
     *,
     monotone: bool = False,
+    turn: float = 0.0,
 ) -> None:
     """Move tracers and air along `lines` for `seconds`; both masses are changed in place.
 
@@ -96,6 +99,7 @@ def sweep(
     table : (tables, length, 3, 8) of `reconstruction`.
     bins : which table belongs to each line of a group; a single 0 where all share one.
     monotone : limit what the table gives, so that no new extrema arise (not linear any more).
+    turn : where the dither of float32 begins (`rounding`).
     """
     tracers = tracer_mass.shape[-1]
     block = max(1, min(lines.per_group, BLOCK // max(tracers, 1)))
@@ -105,17 +109,18 @@ def sweep(
     else:
         kernel = linear_lines
     flat = (tracer_mass.reshape(-1), air_mass.reshape(-1), flux.reshape(-1))
+    added = dither(lines.length, turn, tracer_mass.dtype)
     shape = (lines.per_group, lines.cell_step, lines.flux_step, lines.length, lines.stride, lines.periodic)
 
     def work(first: int, last: int) -> None:
-        kernel(*flat, seconds, tracers, table.reshape(-1), bins, *shape, block, blocks, first, last)
+        kernel(*flat, seconds, tracers, table.reshape(-1), bins, added, *shape, block, blocks, first, last)
 
     team.share(work, lines.groups * blocks)
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
 def linear_lines(
-    rm, m, flux, seconds, tracers, table, bins,
+    rm, m, flux, seconds, tracers, table, bins, added,
     per_group, cell_step, flux_step, length, stride, periodic, block, blocks, first, last,
 ):  # fmt: skip
     """Blocks first..last - 1 of lines; see `sweep`.
@@ -211,14 +216,15 @@ def linear_lines(
                     slot_behind = behind if behind < kept else kept + behind % RING
                 o = np.uint64((base + cell * stride) * tracers)
                 p0, p1 = np.uint64(slot_before * block * tracers), np.uint64(slot_behind * block * tracers)
+                d = added[cell + group * ASIDE % BEGINNINGS]
                 for i in range(np.uint64(width * tracers)):
-                    rm[o + i] += through[p0 + i] - through[p1 + i]
+                    rm[o + i] += (through[p0 + i] - through[p1 + i]) + rm[o + i] * d
             updated = until
         for b in range(width if any_far else 0):
             if far[b]:
                 bin_ = bins[start + b] if many_bins else 0
-                _far_line(rm, m, air, inverse, b * padded + HALO, base + b, table, bin_, length, stride, periodic,
-                          tracers, exact)  # fmt: skip
+                _far_line(rm, m, air, inverse, b * padded + HALO, base + b, table, bin_, added, group, length, stride,
+                          periodic, tracers, exact)  # fmt: skip
         move_air(m, base, length, stride, width, padded, air)
 
 
@@ -264,7 +270,7 @@ def _mark_far(air, inverse, length, first_face, width, padded, far):
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
-def _far_line(rm, m, air, inverse, at, line, table, bin_, length, stride, periodic, tracers, through):
+def _far_line(rm, m, air, inverse, at, line, table, bin_, added, group, length, stride, periodic, tracers, through):
     """One line with air from beyond the next cell: whole cells, then part of the donor. In float64 whatever the
     tracers, for what passes two faces may be many times what stays between them."""
     n = np.uint64(tracers)
@@ -305,8 +311,9 @@ def _far_line(rm, m, air, inverse, at, line, table, bin_, length, stride, period
     for cell in range(length):
         p, before = np.uint64((line + cell * stride) * tracers), np.uint64(cell * tracers)
         behind = np.uint64((0 if periodic and cell == length - 1 else cell + 1) * tracers)
+        d = added[cell + group * ASIDE % BEGINNINGS]
         for i in range(n):
-            rm[p + i] += through[before + i] - through[behind + i]
+            rm[p + i] += (through[before + i] - through[behind + i]) + np.float64(rm[p + i]) * d
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
