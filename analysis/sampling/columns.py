@@ -46,7 +46,7 @@ class ColumnSamples(TimedSamples):
         """(len(rows), tracers + 1): the linear part of the operator, and dry surface pressure in hPa."""
         requests = self.requests
         cells, shares = corners(snapshot.grid, requests.lat[rows], requests.lon[rows], self.horizontal)
-        edges, kernel = requests.profiles.rows(requests.profile[rows])
+        edges, kernel = requests.profiles.operators(requests.profile[rows])
         mass, air = snapshot.state.tracer_mass, snapshot.state.air_mass
         layers, tracers = mass.shape[0], mass.shape[-1]
         seen = np.zeros((rows.size, tracers + 1))

@@ -54,6 +54,7 @@ _NETCDF_HEIGHTS = {
     "height_above_ground": "height_above_ground",
     "pressure": "pressure",
 }
+_KNOWN = {*ID, *LAT, *LON, *TIME, *BEGIN, *END, *WINDOW, *OBSERVED, *UNCERTAINTY, *HEIGHTS}
 _EXPECTED = f"a table of points: latitude, longitude, time (or time_start and time_end) and one of {', '.join(HEIGHTS)}"
 
 
@@ -91,20 +92,22 @@ def read_table(path: Path) -> pd.DataFrame:
             texts = {name: str for name in _text_columns(path)}
             frame = pd.read_csv(path, encoding="utf-8-sig", skipinitialspace=True, comment="#", dtype=texts)
     frame.columns = [str(name).strip().strip('"').lower() for name in frame.columns]
-    if frame.columns.duplicated().any():
-        name = frame.columns[frame.columns.duplicated()][0]
-        raise SamplingError(f"{path}: expected columns of different names, found {name!r} twice; rename one of them.")
     if frame.empty:
         raise SamplingError(f"{path}: expected {_EXPECTED}, found a header without rows; add requests.")
     return frame
 
 
 def _text_columns(path: Path) -> list[str]:
+    """Columns that pandas is not to guess the type of; SamplingError where it would have to rename one of two."""
     import pandas as pd
 
-    header = pd.read_csv(path, encoding="utf-8-sig", skipinitialspace=True, comment="#", nrows=0).columns
-    texts = {*ID, *TIME, *BEGIN, *END}
-    return [name for name in header if str(name).strip().strip('"').lower() in texts]
+    first = pd.read_csv(path, encoding="utf-8-sig", skipinitialspace=True, comment="#", nrows=1, header=None, dtype=str)
+    header = [str(name) for name in first.iloc[0]]
+    plain = [name.strip().strip('"').lower() for name in header]
+    twice = next((name for name in plain if name in _KNOWN and plain.count(name) > 1), None)
+    if twice is not None:
+        raise SamplingError(f"{path}: expected columns of different names, found {twice!r} twice; rename one of them.")
+    return [name for name, known in zip(header, plain, strict=True) if known in {*ID, *TIME, *BEGIN, *END}]
 
 
 def read_points_netcdf(path: Path) -> pd.DataFrame:

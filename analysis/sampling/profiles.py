@@ -45,14 +45,8 @@ class Profiles:
             self._parts = []
         return first
 
-    def rows(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """What the operator needs of some soundings.
-
-        Returns
-        -------
-        edges : (n, levels + 1) float64, 0 to 1: the share of dry air above each level's upper and lower boundary.
-        kernel : (n, levels) float64, times the sum of the weights (which is one but for rounding).
-        """
+    def stored(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Weights and kernels (n, levels) float64 of some soundings, as they were appended."""
         if self._map is None:
             shape = (self.count, 2, self.levels)
             if self._file is not None:
@@ -61,8 +55,18 @@ class Profiles:
                 self._parts = [np.concatenate(self._parts)]
                 self._map = self._parts[0]
         block = np.asarray(self._map[numbers], dtype=np.float64)
-        weight, kernel = block[:, 0], block[:, 1]
-        edges = np.zeros((len(block), self.levels + 1))
+        return block[:, 0], block[:, 1]
+
+    def operators(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What the operator needs of some soundings.
+
+        Returns
+        -------
+        edges : (n, levels + 1) float64, 0 to 1: the share of dry air above each level's upper and lower boundary.
+        kernel : (n, levels) float64, times the sum of the weights (which is one but for rounding).
+        """
+        weight, kernel = self.stored(numbers)
+        edges = np.zeros((len(weight), self.levels + 1))
         np.cumsum(weight, axis=1, out=edges[:, 1:])
         total = edges[:, -1:].copy()
         edges /= total

@@ -171,16 +171,16 @@ def _write(
         elif isinstance(requests, ColumnRequests):
             _put_retrievals(file, requests, rows)
         value = _make(file, "value", "f8", ("sample", "tracer"), "mole fraction of dry air by tracer", "ppm")
-        totals = [_make(file, "total", "f8", ("sample",), "sum of all tracers, background included", "ppm")] * int(
-            carried.sum() == 1
-        )
+        whole = None
+        if carried.sum() == 1:
+            whole = _make(file, "total", "f8", ("sample",), "sum of all tracers, background included", "ppm")
         extras = [_make(file, name, "f8", ("sample",), meaning, unit) for name, unit, meaning in sampler.extras]
         for first in range(0, rows.size, BLOCK):
             block = slice(first, first + BLOCK)
             values, total, more = seen(sampler, carried, rows[block], order[block])
             value[block] = values
-            for variable in totals:
-                variable[block] = total
+            if whole is not None:
+                whole[block] = total
             for number, variable in enumerate(extras):
                 variable[block] = more[:, number]
 
