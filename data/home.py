@@ -51,6 +51,11 @@ def volumes_dir(root: Path | None = None) -> Path:
     return (root or home()) / "volumes"
 
 
+def weather_dir(root: Path | None = None) -> Path:
+    """Weather packs of the transport (`carbonweather weather`), one folder each."""
+    return (root or home()) / "weather"
+
+
 def downloads_dir(root: Path | None = None) -> Path:
     """Files fetched from providers, as they came."""
     return (root or home()) / "downloads"

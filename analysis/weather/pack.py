@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -264,6 +264,7 @@ def write_pack(
     source: str,
     simulated: bool,
     notes: Mapping[str, Any] | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> Weather:
     """Write a pack whole, or nothing.
 
@@ -274,6 +275,7 @@ def write_pack(
     intervals : one after the other, without gaps.
     source, simulated : what the weather is.
     notes : further attributes (citation, settings).
+    progress : called with the number of intervals that are written.
 
     Raises
     ------
@@ -283,7 +285,7 @@ def write_pack(
     hidden = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        attributes = _write(hidden, grid, levels, pressure_start, intervals) | {
+        attributes = _write(hidden, grid, levels, pressure_start, intervals, progress) | {
             "source": source,
             "simulated": simulated,
             **(notes or {}),
@@ -305,7 +307,12 @@ def write_pack(
 
 
 def _write(
-    hidden: Path, grid: Grid, levels: Levels, pressure_start: np.ndarray, intervals: Iterable[RawInterval]
+    hidden: Path,
+    grid: Grid,
+    levels: Levels,
+    pressure_start: np.ndarray,
+    intervals: Iterable[RawInterval],
+    progress: Callable[[int], None] | None,
 ) -> dict[str, Any]:
     import zarr
 
@@ -348,6 +355,8 @@ def _write(
         put("surface_pressure", number + 1, interval.pressure_end, "f8")
         for name, values in interval.fields.items():
             put(f"field_{name}", number, values.astype(np.float32), "f4")
+        if progress is not None:
+            progress(number + 1)
     if len(edges) < 2:
         raise WeatherProblem("There is no weather in this time; nothing was written.")
     lengths = {name: group[name].shape[0] for name in group.array_keys() if name.startswith("field_")}

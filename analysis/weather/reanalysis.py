@@ -7,7 +7,7 @@ read by the data layer's readers, which know names, units and orders; here only 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +36,7 @@ def make_pack(
     source: str,
     citation: str = "",
     dry_mass_kg: float | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> Weather:
     """Close the fluxes of an analysis and write them as a pack.
 
@@ -45,6 +46,7 @@ def make_pack(
     analysed : one interval after the other.
     dry_mass_kg : the Earth's dry air; that of the first interval by default. It is kept the same throughout: the
         analysis' own drifts.
+    progress : called with the number of intervals that are written.
 
     Raises
     ------
@@ -73,7 +75,15 @@ def make_pack(
             yield RawInterval(interval.start, interval.seconds, x32, y32, now, residual, maker.fields(interval))
 
     return write_pack(
-        path, grid, levels, start, intervals(), source=source, simulated=False, notes={"citation": citation}
+        path,
+        grid,
+        levels,
+        start,
+        intervals(),
+        source=source,
+        simulated=False,
+        notes={"citation": citation},
+        progress=progress,
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -65,6 +65,7 @@ def synthetic_weather(
     end: np.datetime64,
     *,
     hours: float = 6.0,
+    progress: Callable[[int], None] | None = None,
 ) -> Weather:
     """Write a pack of invented weather.
 
@@ -73,6 +74,7 @@ def synthetic_weather(
     path : new folder.
     start, end : UTC; any years.
     hours : length of an interval in which the winds stand still, 1 to 24.
+    progress : called with the number of intervals that are written.
 
     Raises
     ------
@@ -98,7 +100,14 @@ def synthetic_weather(
             yield RawInterval(moment, seconds, x32, y32, now, residual)
 
     return write_pack(
-        path, grid, levels, pressure, intervals(), source="simulated winds from stream functions", simulated=True
+        path,
+        grid,
+        levels,
+        pressure,
+        intervals(),
+        source="simulated winds from stream functions",
+        simulated=True,
+        progress=progress,
     )
 
 
