@@ -163,7 +163,7 @@ def _diffuse(rm, m, exchange, added, seconds, tracers, length, columns, block, f
                 reciprocal = 1.0 / (rest + above)
                 keep[b] = rest * reciprocal
                 carry[level * block + b] = above * reciprocal
-                shrink[level * block + b] = m[cell] * (1.0 + added[level + (start + b) * ASIDE % BEGINNINGS])
+                shrink[level * block + b] = m[cell] * (1.0 + added[level + ((start + b) * ASIDE & (BEGINNINGS - 1))])
                 factor = below * reciprocal
                 o = np.uint64(level * size + b * tracers)
                 p = np.uint64(cell * tracers)
@@ -234,7 +234,7 @@ def _convect(rm, m, up_in, up_out, down_in, down_out, added, seconds, tracers, l
                 values[row, i] *= reciprocal
         for level in range(top + 1):
             cell = level * columns + column
-            mass, p = m[cell] * (1.0 + added[level + column * ASIDE % BEGINNINGS]), cell * tracers
+            mass, p = m[cell] * (1.0 + added[level + (column * ASIDE & (BEGINNINGS - 1))]), cell * tracers
             for i in range(tracers):
                 rm[p + i] = mass * values[3 * level + 1, i]
 

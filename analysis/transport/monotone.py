@@ -64,7 +64,7 @@ def limited_lines(
         for cell in range(length):
             behind = 0 if periodic and cell == length - 1 else cell + 1
             p = (base + cell * stride) * tracers
-            d = added[cell + group * ASIDE % BEGINNINGS]
+            d = added[cell + (group * ASIDE & (BEGINNINGS - 1))]
             for i in range(width * tracers):
                 rm[p + i] += (through[cell, i] - through[behind, i]) + rm[p + i] * d
         move_air(m, base, length, stride, width, padded, air)

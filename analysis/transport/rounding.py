@@ -19,8 +19,8 @@ ALONG, IN_TIME = 0.7548776662466927, 0.5698402909980532
 """From one position to the next, and from one step to the next: powers of the plastic number's reciprocal, whose multiples
 fill a square more evenly than any others known (Roberts 2018, the R2 sequence)."""
 
-ASIDE, BEGINNINGS = 29, 61
-"""Line n begins n x `ASIDE` positions later, modulo so many different beginnings."""
+ASIDE, BEGINNINGS = 29, 64
+"""Line n begins n x `ASIDE` positions later, modulo `BEGINNINGS` (a power of two)."""
 
 
 def first_turn(air_mass: np.ndarray) -> float:
@@ -29,7 +29,7 @@ def first_turn(air_mass: np.ndarray) -> float:
 
 
 def dither(length: int, turn: float, dtype: np.dtype) -> np.ndarray:
-    """(length + 60,) what to add, times the value itself, before it is rounded; zeros for float64, which has bits to spare.
+    """(length + 63,) what to add, times the value itself, before it is rounded; zeros for float64, which has bits to spare.
 
     Parameters
     ----------

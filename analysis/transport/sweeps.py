@@ -216,7 +216,7 @@ def linear_lines(
                     slot_behind = behind if behind < kept else kept + behind % RING
                 o = np.uint64((base + cell * stride) * tracers)
                 p0, p1 = np.uint64(slot_before * block * tracers), np.uint64(slot_behind * block * tracers)
-                d = added[cell + group * ASIDE % BEGINNINGS]
+                d = added[cell + (group * ASIDE & (BEGINNINGS - 1))]
                 for i in range(np.uint64(width * tracers)):
                     rm[o + i] += (through[p0 + i] - through[p1 + i]) + rm[o + i] * d
             updated = until
@@ -311,7 +311,7 @@ def _far_line(rm, m, air, inverse, at, line, table, bin_, added, group, length, 
     for cell in range(length):
         p, before = np.uint64((line + cell * stride) * tracers), np.uint64(cell * tracers)
         behind = np.uint64((0 if periodic and cell == length - 1 else cell + 1) * tracers)
-        d = added[cell + group * ASIDE % BEGINNINGS]
+        d = added[cell + (group * ASIDE & (BEGINNINGS - 1))]
         for i in range(n):
             rm[p + i] += (through[before + i] - through[behind + i]) + np.float64(rm[p + i]) * d
 
