@@ -25,6 +25,8 @@ Result = TypeVar("Result")
 
 THREADS = max(2, min(4, os.cpu_count() or 2))
 
+WRITERS = 8
+
 
 class ChunkStore:
     """Decoded chunks of the shards under one folder.
@@ -52,6 +54,11 @@ class ChunkStore:
     def long_work(self) -> ThreadPoolExecutor:
         """Threads for regions and sealing. Jobs on it never start others."""
         return ThreadPoolExecutor(THREADS, thread_name_prefix="cube-work")
+
+    @cached_property
+    def writers(self) -> ThreadPoolExecutor:
+        """Threads that wait for the disk: files synced side by side take little longer than one."""
+        return ThreadPoolExecutor(WRITERS, thread_name_prefix="cube-write")
 
     def chunks(self, path: str, layout: ShardLayout, numbers: Sequence[int]) -> list[np.ndarray]:
         """Chunks of one shard, remembered; read by several threads where there are several to read. Arrays are read-

@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 from collections.abc import Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -80,19 +80,24 @@ def write_step(chunks: ChunkStore, manifest: Manifest, time: int, maps: Mapping[
         for variable, values in maps.items()
     }
     slot = manifest.next_number
-    for variable, codes in packed.items():
-        encoded = codes if isinstance(codes, EncodedMap) else _encoded(codes, grid, variable, pool)
-        for level, shard in enumerate(encoded.shards):
-            path = f"{chunks.root}/{map_path(variable.name, level, slot)}"
-            write_file(path, shard, chunks.fs)
-            write_file(
-                f"{path.rpartition('/')[0]}/zarr.json",
-                map_layout(grid, variable, level, slot + 1).metadata(
-                    ("slot", "lat", "lon"), _attributes(variable, level)
-                ),
-                chunks.fs,
-            )
-        RowFile(chunks.fs, chunks.root, variable.name, grid.nlat).write(slot, encoded.rows)
+    writes: list[Future[None]] = []
+    try:
+        for variable, codes in packed.items():
+            encoded = codes if isinstance(codes, EncodedMap) else _encoded(codes, grid, variable, pool)
+            for level, shard in enumerate(encoded.shards):
+                path = f"{chunks.root}/{map_path(variable.name, level, slot)}"
+                layout = map_layout(grid, variable, level, slot + 1)
+                description = layout.metadata(("slot", "lat", "lon"), _attributes(variable, level))
+                writes.append(chunks.writers.submit(write_file, path, shard, chunks.fs))
+                writes.append(
+                    chunks.writers.submit(write_file, f"{path.rpartition('/')[0]}/zarr.json", description, chunks.fs)
+                )
+            rows = RowFile(chunks.fs, chunks.root, variable.name, grid.nlat)
+            writes.append(chunks.writers.submit(rows.write, slot, encoded.rows))
+    finally:
+        wait(writes)
+    for write in writes:
+        write.result()
     return manifest.with_step(time, {variable.name: slot for variable in maps})
 
 
