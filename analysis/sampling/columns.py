@@ -88,5 +88,6 @@ def _see(mass, air, cells, shares, edges, kernel, seen):
                 above = below
                 if factor != 0.0:
                     factor *= share / air[layer, cell]
+                    carried_here, sums = mass[layer, cell], seen[n]
                     for tracer in range(tracers):
-                        seen[n, tracer] += factor * mass[layer, cell, tracer]
+                        sums[tracer] += factor * carried_here[tracer]

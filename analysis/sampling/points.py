@@ -101,8 +101,9 @@ def _see(mass, air, cells, shares, below, part, seen):
                 factor = shares[n, corner] * (part[n, corner] if step else 1.0 - part[n, corner])
                 if factor != 0.0:
                     factor /= air[layer, cell]
+                    carried, sums = mass[layer, cell], seen[n]
                     for tracer in range(tracers):
-                        seen[n, tracer] += factor * mass[layer, cell, tracer]
+                        sums[tracer] += factor * carried[tracer]
 
 
 __all__ = ["ABOVE_GROUND", "ABOVE_SEA", "PRESSURE", "PointSamples"]
