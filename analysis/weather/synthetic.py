@@ -120,8 +120,7 @@ def fluxes_at(grid: Grid, levels: Levels, moment: np.datetime64) -> tuple[np.nda
     layer_mass = levels.layer_mass(np.array(SURFACE_PRESSURE_PA))
     edges = levels.edge_pressure(np.array(SURFACE_PRESSURE_PA))
     middle = np.sqrt(np.maximum(edges[1:], 1.0) * edges[:-1]) / 100.0
-    zonal = np.stack([_zonal(lat, pressure, winter) for pressure in middle])
-    psi = (zonal + _waves(lat, lon, middle, winter, seconds)) * layer_mass[:, None, None]
+    psi = (_zonal(lat, middle, winter) + _waves(lat, lon, middle, winter, seconds)) * layer_mass[:, None, None]
     psi[:, 0], psi[:, -1] = psi[:, 0].mean(axis=-1, keepdims=True), psi[:, -1].mean(axis=-1, keepdims=True)
     x = psi[:, :-1] - psi[:, 1:]
     y = np.roll(psi, -1, axis=-1) - psi
@@ -132,23 +131,29 @@ def fluxes_at(grid: Grid, levels: Levels, moment: np.datetime64) -> tuple[np.nda
     return x + lifting[:-1] - lifting[1:], y
 
 
-def _zonal(lat: np.ndarray, pressure_hpa: float, winter: float) -> np.ndarray:
-    """(lat + 1, 1) stream function in m2 s-1 of the zonal mean wind: u = -dpsi/dy, integrated from the south pole."""
+def _zonal(lat: np.ndarray, pressure_hpa: np.ndarray, winter: float) -> np.ndarray:
+    """(lev, lat + 1, 1) stream function in m2 s-1 of the zonal mean wind: u = -dpsi/dy, integrated from the south pole.
+
+    The wind is three shapes of latitude, each with its own profile of pressure.
+    """
     strong, weak = JET_MS["winter"], JET_MS["summer"]
     north, south = ((strong + weak) / 2 + sign * winter * (strong - weak) / 2 for sign in (1, -1))
     fine = np.linspace(-np.pi / 2, np.pi / 2, 1441)
     degrees = np.degrees(fine)
-    height = np.exp(-0.5 * (np.log(max(pressure_hpa, 1.0) / 200.0) / 0.9) ** 2)
-    wind = height * (north * _bell(degrees, 35 - 4 * winter, 12) + south * _bell(degrees, -35 - 4 * winter, 12))
+    height = np.exp(-0.5 * (np.log(np.maximum(pressure_hpa, 1.0) / 200.0) / 0.9) ** 2)
+    subtropical = north * _bell(degrees, 35 - 4 * winter, 12) + south * _bell(degrees, -35 - 4 * winter, 12)
     # polar night jet in the stratosphere, trades and surface westerlies below
     above = 1.0 / (1.0 + (pressure_hpa / 40.0) ** 2)
-    wind += above * 35.0 * (max(winter, 0.0) * _bell(degrees, 62, 10) + max(-winter, 0.0) * _bell(degrees, -60, 10))
+    polar = 35.0 * (max(winter, 0.0) * _bell(degrees, 62, 10) + max(-winter, 0.0) * _bell(degrees, -60, 10))
     below = np.clip((pressure_hpa - 500.0) / 500.0, 0.0, 1.0)
-    wind += below * (6.0 * (_bell(degrees, 45, 10) + 1.3 * _bell(degrees, -50, 10)))
-    wind -= below * TRADES_MS * (_bell(degrees, 15, 8) + _bell(degrees, -15, 8))
-    wind *= np.cos(fine) ** 0.5
-    psi = -EARTH_RADIUS_M * np.concatenate([[0.0], np.cumsum((wind[1:] + wind[:-1]) / 2 * np.diff(fine))])
-    return np.interp(lat[:, 0], fine, psi)[:, None]
+    surface = 6.0 * (_bell(degrees, 45, 10) + 1.3 * _bell(degrees, -50, 10))
+    surface -= TRADES_MS * (_bell(degrees, 15, 8) + _bell(degrees, -15, 8))
+    psi = np.zeros((len(pressure_hpa), lat.shape[0]))
+    for profile, shape in ((height, subtropical), (above, polar), (below, surface)):
+        wind = shape * np.cos(fine) ** 0.5
+        integral = np.concatenate([[0.0], np.cumsum((wind[1:] + wind[:-1]) / 2 * np.diff(fine))])
+        psi -= EARTH_RADIUS_M * profile[:, None] * np.interp(lat[:, 0], fine, integral)
+    return psi[:, :, None]
 
 
 def _waves(lat: np.ndarray, lon: np.ndarray, pressure_hpa: np.ndarray, winter: float, seconds: float) -> np.ndarray:

@@ -19,10 +19,10 @@ from analysis.transport.step import State
 from analysis.transport.team import Team
 from analysis.weather.synthetic import SURFACE_PRESSURE_PA
 
-TROPICAL_KZ, TEMPERATE_KZ, STRATOSPHERIC_KZ = 15.0, 10.0, 1.0
+TROPICAL_KZ, TEMPERATE_KZ, STRATOSPHERIC_KZ = 12.0, 6.0, 1.0
 """m2 s-1, vertical. The last makes air at 30 km about four years old, as it is (Waugh and Hall 2002,
 doi 10.1029/2000RG000101)."""
-TROPICAL_KH, TEMPERATE_KH = 1.0e6, 2.0e6
+TROPICAL_KH, TEMPERATE_KH = 0.6e6, 1.5e6
 """m2 s-1, horizontal."""
 
 DIFFUSIVITY = (TROPICAL_KZ, TEMPERATE_KZ, STRATOSPHERIC_KZ, TROPICAL_KH, TEMPERATE_KH)

@@ -110,8 +110,8 @@ class Zone:
 
 
 ZONES = {
-    "boreal": Zone(61, 6.5, 3.3, 192, 29),
-    "northern temperate": Zone(46, 7.5, 3.0, 178, 40),
+    "boreal": Zone(61, 6.5, 2.8, 192, 29),
+    "northern temperate": Zone(46, 7.5, 2.6, 178, 40),
     "northern subtropical": Zone(27, 6.5, 1.2, 235, 45),
     "northern savanna": Zone(11, 5.0, 1.3, 252, 45),
     "southern savanna": Zone(-13, 6.5, 1.2, 40, 50),

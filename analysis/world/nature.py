@@ -165,7 +165,7 @@ class _MonthModel:
     def processes(self, middle: np.datetime64, seconds: float) -> Sequence[Process]:
         into_day = (middle - middle.astype("datetime64[D]")) / np.timedelta64(1, "s")
         daily = [self.storms] if into_day < seconds else []
-        return [self.stirring, *daily, *self.emit(middle, seconds)]
+        return [*self.emit(middle, seconds), *daily, self.stirring]  # what is emitted is mixed before anyone looks
 
     def month(self, state: State, month: np.datetime64) -> tuple[np.ndarray, State]:
         """Mean of the month, (tracer, lev, lat, lon) ppm, and the state at its end (the given one, changed)."""
@@ -250,7 +250,6 @@ def _same_run(root: Path, run: NatureRun) -> None:
     path = root / SETTINGS
     wanted = {"first": run.first, "grids": [list(pair) for pair in run.grids], "levels": run.levels}
     wanted |= {"step_s": STEP_S, "diffusivity": list(DIFFUSIVITY)}
-    wanted.pop("last")
     if path.exists():
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
