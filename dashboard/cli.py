@@ -14,6 +14,7 @@ VERBS = {
     "demo": "Build the simulated demo in the data folder.",
     "data": "List, fetch, import, verify, cite and remove data sets.",
     "transport": "Carry CO2 from surface fluxes through weather (a run).",
+    "weather": "Make the weather packs that transport runs use, and show what one holds.",
     "runs": "Start, watch, stop, compare and export long computations.",
     "bench": "Measure the speed figures of this program on this machine.",
 }
