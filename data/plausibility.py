@@ -327,7 +327,12 @@ def sites(store: SiteStore, network: str, collection: str) -> Iterator[Oddity]:
 
 
 def table(store: TableStore, collection: str) -> Iterator[Oddity]:
-    """A table: rows that repeat another one in every column, and infinite numbers. Fields on levels are not rows."""
+    """A table: rows that repeat another one in every column, and infinite numbers. Fields on levels are not rows.
+
+    Raises
+    ------
+    StoreProblem : it is damaged.
+    """
     found = store.open(collection)
     try:
         columns = {str(name): item for name, item in found.variables.items() if item.dims == ("row",)}
@@ -335,7 +340,12 @@ def table(store: TableStore, collection: str) -> Iterator[Oddity]:
             return
         import pandas as pd
 
-        frame = pd.DataFrame({name: item.values for name, item in columns.items()})
+        try:
+            frame = pd.DataFrame({name: item.values for name, item in columns.items()})
+        except (OSError, RuntimeError) as error:  # what the netCDF library says of damaged bytes
+            raise StoreProblem(
+                f"table {collection}: expected readable values, found damage ({str(error)[:100]}); import it again."
+            ) from error
         twice = int(frame.duplicated().sum())
         if twice:
             yield Oddity(

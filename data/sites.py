@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -17,8 +17,9 @@ import numpy as np
 
 from data.canonical import Product
 from data.errors import StoreProblem
-from data.sources import Source, holds, known_as
-from data.storage import AppendResult, ManifestFolder, unique_name
+from data.source_store import SourceStore
+from data.sources import Source, known_as
+from data.storage import AppendResult, unique_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,20 +34,11 @@ _COLUMNS = (
 )
 
 
-class SiteStore:
+class SiteStore(SourceStore):
     """Series of sites in a folder or at an fsspec URL; nothing is created before the first append."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.folder = ManifestFolder(path, what="site store", layout=_LAYOUT)
-
-    @property
-    def version(self) -> int:
-        """Grows with every change; 0 for an empty store."""
-        return int(self.folder.manifest()["version"])
-
-    def holds(self, name: str, digest: str) -> Source | None:
-        """What is known of the file of this name and digest, or None."""
-        return holds(self.folder.manifest()["files"], name, digest)
+        super().__init__(path, what="site store", layout=_LAYOUT)
 
     def append(self, product: Product) -> AppendResult:
         """Store a product of sites; the same file again changes nothing, a changed file of the same name replaces the
@@ -72,8 +64,8 @@ class SiteStore:
                 del files[stored]
             entry = {**source.to_json(), **facts}
             name = f"network={quote(facts['network'], safe=' ')}/{unique_name('sites', '.parquet')}"
-            size = change.write(name, lambda path: _write(table, path, entry))
-            change.commit({"files": {**files, name: {**entry, "size": size}}})
+            written = change.write(name, lambda path: _write(table, path, entry))
+            change.commit({"files": {**files, name: {**entry, **written._asdict()}}})
         return AppendResult(table.num_rows, 0, unusable)
 
     def sites(self) -> pd.DataFrame:
@@ -154,53 +146,31 @@ class SiteStore:
         frame = frame.drop_duplicates("time", keep="last").sort_values("time", ignore_index=True)
         return frame.astype({"time": "datetime64[ns]", "value": np.float64, "uncertainty": np.float64})
 
-    def rebuild(self) -> int:
-        """Make the manifest again from the files on disk; returns the number of files."""
+    def _note(self, name: str) -> dict[str, Any] | None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        with self.folder.change(fresh=True) as change:
-            files: dict[str, Any] = {}
-            for name in self.folder.names():
-                try:
-                    with self.folder.fs.open(self.folder.path(name), "rb") as stream:
-                        entry = json.loads((pq.read_metadata(stream).metadata or {})[b"carbonweather"])
-                    files[name] = {**entry, "size": int(self.folder.fs.size(self.folder.path(name)))}
-                except (OSError, KeyError, ValueError, pa.ArrowException):
-                    continue  # not one of ours, or damaged
-            change.commit({"files": files})
-        return len(files)
+        try:
+            with self.folder.fs.open(self.folder.path(name), "rb") as stream:
+                return dict(json.loads((pq.read_metadata(stream).metadata or {})[b"carbonweather"]))
+        except (OSError, KeyError, ValueError, pa.ArrowException):
+            return None
 
-    def problems(self) -> Iterator[str]:
-        """One sentence for each thing that is wrong: missing, damaged or foreign files. Reads everything."""
+    def _damage(self, name: str, kept: Mapping[str, Any]) -> str:
+        """Pages that do not fit their checksums, which tells damage where no sum is kept, or rows that are missing."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        files = self.folder.manifest()["files"]
-        for name, kept in files.items():
-            path = self.folder.path(name)
-            remedy = f"delete it, run `carbonweather data index` and import {kept['name']} again"
-            if not self.folder.fs.exists(path):
-                yield f"{path}: expected the sites of {kept['name']}, found no file; {remedy}."
-                continue
-            try:
-                with (
-                    self.folder.fs.open(path, "rb") as stream,
-                    pq.ParquetFile(stream, page_checksum_verification=True) as file,
-                ):
-                    rows = file.read().num_rows
-            except (OSError, pa.ArrowException) as error:
-                yield f"{path}: expected intact pages, found damage ({str(error).splitlines()[0][:120]}); {remedy}."
-                continue
-            expected = sum(facts["count"] for facts in kept["sites"].values())
-            if rows != expected:
-                yield f"{path}: expected {expected} observations, found {rows}; {remedy}."
-        for name in self.folder.names():
-            if name not in files:
-                yield (
-                    f"{self.folder.path(name)}: expected only files that the manifest names, found this "
-                    "one; run `carbonweather data index` or delete it."
-                )
+        try:
+            with (
+                self.folder.fs.open(self.folder.path(name), "rb") as stream,
+                pq.ParquetFile(stream, page_checksum_verification=True) as file,
+            ):
+                rows = file.read().num_rows
+        except (OSError, pa.ArrowException) as error:
+            return f"expected intact pages, found damage ({str(error).splitlines()[0][:120]})"
+        expected = sum(facts["count"] for facts in kept["sites"].values())
+        return "" if rows == expected else f"expected {expected} observations, found {rows}"
 
 
 def _table(product: Product) -> tuple[pa.Table, dict[str, Any]]:

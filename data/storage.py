@@ -11,6 +11,7 @@ writing does the same; there only one program may write at a time.
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import shutil
@@ -22,7 +23,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from data.errors import StoreProblem
 from data.places import file_system, is_failure, is_local, reason
@@ -45,6 +46,13 @@ class AppendResult:
     added: int
     already_there: int
     unusable: int = 0
+
+
+class Written(NamedTuple):
+    """A file that was put in its place: bytes, and SHA-256 of them."""
+
+    size: int
+    content: str
 
 
 class ManifestFolder:
@@ -146,6 +154,21 @@ class ManifestFolder:
             name for name in names if name != MANIFEST and not any(part.startswith(".") for part in name.split("/"))
         )
 
+    def content(self, name: str) -> str:
+        """SHA-256 of a file as it is now."""
+        with self.fs.open(self.path(name), "rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+
+    def foreign(self) -> Iterator[str]:
+        """One sentence for each file that the manifest does not name."""
+        files = self.manifest()["files"]
+        for name in self.names():
+            if name not in files:
+                yield (
+                    f"{self.path(name)}: expected only files that the manifest names, found this one; run "
+                    "`carbonweather data index` or delete it."
+                )
+
     @contextmanager
     def change(self, *, fresh: bool = False) -> Iterator[Change]:
         """Change the folder: the block writes files and ends with `Change.commit`; without it, nothing has happened.
@@ -246,30 +269,27 @@ class ManifestFolder:
                 except OSError:  # not empty
                     break
 
-    def place(self, name: str, write: Callable[[Path], object]) -> int:
-        """Let `write` make a file at the path that it is given, then put it at `name` whole; returns its size in
-        bytes.
-        """
+    def place(self, name: str, write: Callable[[Path], object]) -> Written:
+        """Let `write` make a file at the path that it is given, then put it at `name` whole."""
         if not self.local:
             with tempfile.TemporaryDirectory() as folder:
                 made = Path(folder) / "made"
                 write(made)
+                written = secured(made)
                 self.fs.put_file(str(made), self.path(name))
-                return made.stat().st_size
+                return written
         target = Path(self.path(name))
         target.parent.mkdir(parents=True, exist_ok=True)
         hidden = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
         try:
             write(hidden)
-            with open(hidden, "rb+") as stream:
-                os.fsync(stream.fileno())
-                size = stream.seek(0, os.SEEK_END)
+            written = secured(hidden)
             os.replace(hidden, target)
         except BaseException:
             hidden.unlink(missing_ok=True)
             raise
         _sync_folder(target.parent)
-        return size
+        return written
 
     def take(self, name: str, path: str) -> None:
         """Put a finished local file at `name` whole: moved where both lie on one disk, else copied or uploaded."""
@@ -301,8 +321,8 @@ class Change:
         self.manifest = manifest
         self._written: list[str] = []
 
-    def write(self, name: str, write: Callable[[Path], object]) -> int:
-        """Add a file under a new name; it counts once the manifest is committed. Returns its size in bytes."""
+    def write(self, name: str, write: Callable[[Path], object]) -> Written:
+        """Add a file under a new name; it counts once the manifest is committed."""
         if not self._written:
             self.folder.mark_pending()
         self._written.append(name)
@@ -339,6 +359,14 @@ class Change:
             named = self.folder.manifest()["files"]
             self.folder.remove([*(name for name in self._written if name not in named), _PENDING])
             self._written.clear()
+
+
+def secured(path: Path) -> Written:
+    """Bring a file that was just written safely to the disk, and take its sum."""
+    with open(path, "rb+") as stream:
+        os.fsync(stream.fileno())
+        content = hashlib.file_digest(stream, "sha256").hexdigest()
+        return Written(stream.seek(0, os.SEEK_END), content)
 
 
 def unique_name(stem: str, suffix: str) -> str:

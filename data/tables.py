@@ -6,17 +6,16 @@ Each imported file is kept as a netCDF file of the canonical dataset that its re
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data.canonical import Product
 from data.errors import StoreProblem
-from data.sources import Source, holds, known_as
-from data.storage import AppendResult, ManifestFolder, unique_name
+from data.source_store import NOTE, SourceStore, netcdf_note
+from data.sources import Source, known_as
+from data.storage import AppendResult, unique_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,24 +23,13 @@ if TYPE_CHECKING:
 
 
 _LAYOUT = 1
-_NOTE = "carbonweather_source"
 
 
-class TableStore:
+class TableStore(SourceStore):
     """Datasets by collection in a folder or at an fsspec URL; nothing is created before the first append."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.folder = ManifestFolder(path, what="table store", layout=_LAYOUT)
-
-    @property
-    def version(self) -> int:
-        """Grows with every change; 0 for an empty store."""
-        return int(self.folder.manifest()["version"])
-
-    def holds(self, name: str, digest: str) -> Source | None:
-        """What is known of the file of this name and digest, or None."""
-        whole = {file: kept for file, kept in self.folder.manifest()["files"].items() if not kept["part"]}
-        return holds(whole, name, digest)
+        super().__init__(path, what="table store", layout=_LAYOUT)
 
     def append(self, product: Product, *, part: bool = False) -> AppendResult:
         """Store a product; the same file again changes nothing, a changed file of the same name replaces the old one.
@@ -72,9 +60,8 @@ class TableStore:
             entry = {**source.to_json(), "variables": variables, "part": part}
             name = f"{product.collection}/{unique_name('table', '.nc')}"
             dataset = _writable(product, entry)
-            contents: list[str] = []
-            size = change.write(name, lambda path: contents.append(_write(dataset, path, product)))
-            change.commit({"files": {**files, name: {**entry, "size": size, "content": contents[0]}}})
+            written = change.write(name, lambda path: _write(dataset, path, product))
+            change.commit({"files": {**files, name: {**entry, **written._asdict()}}})
         return AppendResult(product.count, 0)
 
     def list(self) -> pd.DataFrame:
@@ -169,61 +156,17 @@ class TableStore:
             raise StoreProblem(
                 f"{self.folder.path(name)}: expected a readable netCDF file, found damage ({error}); import it again."
             ) from error
-        dataset.attrs.pop(_NOTE, None)
+        dataset.attrs.pop(NOTE, None)
         return dataset
 
-    def rebuild(self) -> int:
-        """Make the manifest again from the files on disk; returns the number of files."""
-        with self.folder.change(fresh=True) as change:
-            files: dict[str, Any] = {}
-            for name in self.folder.names():
-                entry = self._note(name)
-                if entry is not None:
-                    size = int(self.folder.fs.size(self.folder.path(name)))
-                    files[name] = {**entry, "size": size, "content": self._content(name)}
-            change.commit({"files": files})
-        return len(files)
-
-    def _content(self, name: str) -> str:
-        """SHA-256 of a stored file."""
-        with self.folder.fs.open(self.folder.path(name), "rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-
     def _note(self, name: str) -> dict[str, Any] | None:
-        import h5netcdf
-
-        try:
-            with self.folder.fs.open(self.folder.path(name), "rb") as stream, h5netcdf.File(stream, "r") as file:
-                return dict(json.loads(file.attrs[_NOTE]))
-        except (OSError, KeyError, ValueError):
-            return None
-
-    def problems(self) -> Iterator[str]:
-        """One sentence for each thing that is wrong: missing, damaged or foreign files. Reads everything."""
-        files = self.folder.manifest()["files"]
-        for name, kept in files.items():
-            path = self.folder.path(name)
-            remedy = f"delete it, run `carbonweather data index` and import {kept['name']} again"
-            if not self.folder.fs.exists(path):
-                yield f"{path}: expected the content of {kept['name']}, found no file; {remedy}."
-                continue
-            if (size := int(self.folder.fs.size(path))) != kept["size"]:
-                yield f"{path}: expected {kept['size']} bytes, found {size}; {remedy}."
-                continue
-            if self._content(name) != kept["content"]:
-                yield f"{path}: expected the bytes that were written, found others; {remedy}."
-        for name in self.folder.names():
-            if name not in files:
-                yield (
-                    f"{self.folder.path(name)}: expected only files that the manifest names, found this "
-                    "one; run `carbonweather data index` or delete it."
-                )
+        return netcdf_note(self.folder, name)
 
 
 def _writable(product: Product, entry: dict[str, Any]) -> xr.Dataset:
     """The dataset with what netCDF can hold: texts as texts, plain attributes, compression and checksums."""
     dataset = product.dataset.copy(deep=False)
-    dataset.attrs = {**{key: _attribute(value) for key, value in dataset.attrs.items()}, _NOTE: json.dumps(entry)}
+    dataset.attrs = {**{key: _attribute(value) for key, value in dataset.attrs.items()}, NOTE: json.dumps(entry)}
     for name in list(dataset.variables):
         item = dataset[name]
         attrs = {
@@ -258,8 +201,8 @@ def _attribute(value: Any) -> Any:
     return value if isinstance(value, (str, int, float)) or hasattr(value, "dtype") else str(value)
 
 
-def _write(dataset: xr.Dataset, path: Path, product: Product) -> str:
-    """Write the netCDF file; returns the SHA-256 of its bytes."""
+def _write(dataset: xr.Dataset, path: Path, product: Product) -> None:
+    """Write the netCDF file."""
     try:
         dataset.to_netcdf(path, engine="netcdf4", format="NETCDF4")
     except (ValueError, TypeError) as error:
@@ -267,5 +210,3 @@ def _write(dataset: xr.Dataset, path: Path, product: Product) -> str:
             f"{product.path}: expected values that netCDF can hold, found others "
             f"({str(error).splitlines()[0][:150]}); convert the file."
         ) from error
-    with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from data.holdings import Holding, Listing
     from data.plausibility import Oddity
     from data.soundings import SoundingArchive
+    from data.source_store import SourceStore
 
-Sort = Literal["damage", "gap", "outlier", "duplicate"]
+Sort = Literal["damage", "unchecked", "gap", "outlier", "duplicate"]
 Progress = Callable[[int, int, str], None]
 
 _STORES = ("soundings", "sites", "table", "volume")
@@ -34,7 +35,7 @@ class Finding:
     ----------
     problem : it needs an action; else a note (a gap in time is no fault of ours).
     text : one sentence.
-    sort : "damage" (missing, damaged or foreign files, wrong checksums), "gap", "outlier" or "duplicate".
+    sort : "damage" (missing, damaged or foreign files, wrong checksums), "unchecked" (no sum to check by), "gap", "outlier" or "duplicate".
     item : key of the holding it is about (`data.holdings`), "" where it concerns a whole store.
     """
 
@@ -114,19 +115,30 @@ def _stores(home: Path, kinds: set[str], steps: _Steps) -> Iterator[Finding]:
     from data.volumes import VolumeStore
 
     archive = SoundingArchive(soundings_place(home))
-    checks: dict[str, tuple[str, Callable[[], Iterator[str]]]] = {
-        "soundings": ("soundings", lambda: archive.problems(each=lambda name: steps.say(f"checksums of {name}"))),
-        "sites": ("ground sites", SiteStore(sites_dir(home)).problems),
-        "table": ("tables", TableStore(tables_dir(home)).problems),
-        "volume": ("fields on levels", VolumeStore(volumes_dir(home)).problems),
+    stores: dict[str, tuple[str, SoundingArchive | SourceStore]] = {
+        "soundings": ("soundings", archive),
+        "sites": ("ground sites", SiteStore(sites_dir(home))),
+        "table": ("tables", TableStore(tables_dir(home))),
+        "volume": ("fields on levels", VolumeStore(volumes_dir(home))),
     }
-    for kind, (words, problems) in checks.items():
+    for kind, (words, store) in stores.items():
         if kind not in kinds:
             continue
         steps.say(f"checksums of {words}")
         try:
-            for text in problems():
-                yield Finding(True, text)
+            found = (
+                store.problems(each=lambda name: steps.say(f"checksums of {name}"))
+                if isinstance(store, SoundingArchive)
+                else store.problems()
+            )
+            yield from (Finding(True, text) for text in found)
+            if count := store.without_sum():
+                yield Finding(
+                    False,
+                    f"{words}: no sum kept of {count} file{'s' if count != 1 else ''}, which an earlier version wrote, so "
+                    "that not every byte could be checked; `carbonweather data index` takes the sums as they are now.",
+                    "unchecked",
+                )
         except StoreProblem as problem:
             yield Finding(True, str(problem))
 

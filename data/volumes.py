@@ -15,7 +15,7 @@ import json
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,8 @@ import numpy as np
 from data.canonical import Product
 from data.cube.grid import Grid
 from data.errors import FileProblem, StoreProblem
-from data.sources import Source, holds, known_as
+from data.source_store import NOTE, SourceStore, netcdf_note
+from data.sources import Source, known_as
 from data.storage import AppendResult, ManifestFolder, unique_name
 
 if TYPE_CHECKING:
@@ -39,26 +40,16 @@ COMPONENTS = ("co2", "co2_bg", "co2_bio", "co2_ocean", "co2_fossil", "co2_fire")
 _GEOMETRY = ("pressure_edge", "height_edge")
 _KEPT = (*COMPONENTS, *_GEOMETRY, "temperature", "specific_humidity", "orography")
 _LAYOUT = 1
-_NOTE = "carbonweather_source"
 _CHUNK = (30, 40)
 _OPEN_FILES = 12
 _FACTS = ("title", "instrument", "version", "scale", "catalog", "simulated", "source", "citation", "licence", "license")
 
 
-class VolumeStore:
+class VolumeStore(SourceStore):
     """Volumes by collection in a folder or at an fsspec URL; nothing is created before the first append."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.folder = ManifestFolder(path, what="store of volumes", layout=_LAYOUT)
-
-    @property
-    def version(self) -> int:
-        """Grows with every change; 0 for an empty store."""
-        return int(self.folder.manifest()["version"])
-
-    def holds(self, name: str, digest: str) -> Source | None:
-        """What is known of the file of this name and digest, or None."""
-        return holds(self.folder.manifest()["files"], name, digest)
+        super().__init__(path, what="store of volumes", layout=_LAYOUT)
 
     def collections(self) -> dict[str, str]:
         """Title of each collection by name, in order of name."""
@@ -95,14 +86,8 @@ class VolumeStore:
                 "note": str(product.dataset.attrs.get("note", "")),
             }
             name = f"{product.collection}/{unique_name('levels', '.nc')}"
-            digests: list[str] = []
-
-            def write(path: Path) -> None:
-                _write(path, product, entry)
-                digests.append(_digest(path))
-
-            size = change.write(name, write)
-            change.commit({"files": {**files, name: {**entry, "size": size, "content": digests[0]}}})
+            written = change.write(name, lambda path: _write(path, product, entry))
+            change.commit({"files": {**files, name: {**entry, **written._asdict()}}})
         return AppendResult(product.count, 0)
 
     def _check_fit(self, files: Mapping[str, Any], product: Product, grid: Grid, levels: int) -> None:
@@ -151,48 +136,8 @@ class VolumeStore:
             )
         return Volume(self.folder, collection, files)
 
-    def rebuild(self) -> int:
-        """Make the manifest again from the files on disk; returns the number of files."""
-        with self.folder.change(fresh=True) as change:
-            files: dict[str, Any] = {}
-            for name in self.folder.names():
-                entry = self._note(name)
-                if entry is not None:
-                    path = self.folder.path(name)
-                    with self.folder.fs.open(path, "rb") as stream:
-                        content = hashlib.file_digest(stream, "sha256").hexdigest()
-                    files[name] = {**entry, "size": int(self.folder.fs.size(path)), "content": content}
-            change.commit({"files": files})
-        return len(files)
-
     def _note(self, name: str) -> dict[str, Any] | None:
-        import h5py
-
-        try:
-            with self.folder.fs.open(self.folder.path(name), "rb") as stream, h5py.File(stream, "r") as file:
-                return dict(json.loads(file.attrs[_NOTE]))
-        except (OSError, KeyError, ValueError):
-            return None
-
-    def problems(self) -> Iterator[str]:
-        """One sentence for each thing that is wrong: missing, damaged or foreign files. Reads everything."""
-        files = self.folder.manifest()["files"]
-        for name, kept in files.items():
-            path = self.folder.path(name)
-            remedy = f"delete it, run `carbonweather data index` and import {kept['name']} again"
-            if not self.folder.fs.exists(path):
-                yield f"{path}: expected the content of {kept['name']}, found no file; {remedy}."
-                continue
-            with self.folder.fs.open(path, "rb") as stream:
-                content = hashlib.file_digest(stream, "sha256").hexdigest()
-            if content != kept["content"]:
-                yield f"{path}: expected the bytes that were written, found others; {remedy}."
-        for name in self.folder.names():
-            if name not in files:
-                yield (
-                    f"{self.folder.path(name)}: expected only files that the manifest names, found this one; run "
-                    "`carbonweather data index` or delete it."
-                )
+        return netcdf_note(self.folder, name)
 
 
 @dataclass(frozen=True)
@@ -348,11 +293,6 @@ def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value if isinstance(value, (str, int, float)) else str(value)
 
 
-def _digest(path: Path) -> str:
-    with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def _write(path: Path, product: Product, entry: dict[str, Any]) -> None:
     """One netCDF-4 file after the CF conventions, step by step."""
     import h5netcdf
@@ -365,7 +305,7 @@ def _write(path: Path, product: Product, entry: dict[str, Any]) -> None:
         file.attrs["Conventions"] = "CF-1.11"
         for key, value in entry["attrs"].items():
             file.attrs[key] = value
-        file.attrs[_NOTE] = json.dumps(entry)
+        file.attrs[NOTE] = json.dumps(entry)
         coordinates = {
             "time": (np.array(entry["times"], dtype=np.int64), "nanoseconds since 1970-01-01"),
             "lev": (np.arange(1, sizes["lev"] + 1), "1"),

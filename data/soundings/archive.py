@@ -28,7 +28,7 @@ from data.soundings.merge import Merge
 from data.soundings.query import Moment, Question, ask, boxes_of, connect, nanoseconds
 from data.soundings.staging import Staged, staging
 from data.soundings.table import SoundingTable, read_rows, to_table
-from data.storage import AppendResult, ManifestFolder
+from data.storage import AppendResult, ManifestFolder, Written
 
 if TYPE_CHECKING:
     import duckdb
@@ -296,7 +296,7 @@ class SoundingArchive:
             self.folder.remove(set(notes) - set(contents.files))
         return sum(file.rows for file in contents.files.values())
 
-    def _notes(self, name: str) -> tuple[dict[str, Any], int] | None:
+    def _notes(self, name: str) -> tuple[dict[str, Any], Written] | None:
         import json
 
         import pyarrow as pa
@@ -308,9 +308,13 @@ class SoundingArchive:
                 notes = json.loads(metadata[b"carbonweather"])
                 notes["file"]["name"] = name
             del notes["file"]["name"]
-            return notes, int(self.folder.fs.size(self.folder.path(name)))
+            return notes, Written(int(self.folder.fs.size(self.folder.path(name))), self.folder.content(name))
         except (OSError, KeyError, ValueError, pa.ArrowException):
             return None
+
+    def without_sum(self) -> int:
+        """Files whose sum is not kept (an earlier version wrote them): damage outside of their pages may hide in them."""
+        return sum(not file.content for file in self.contents.files.values())
 
     def problems(self, *, each: Callable[[str], None] | None = None) -> Iterator[str]:
         """One sentence for each thing that is wrong: missing, damaged or foreign files, soundings stored twice. Reads
@@ -333,6 +337,12 @@ class SoundingArchive:
                 yield (
                     f"{path}: expected {file.size} bytes, found {size}; run `carbonweather data index` and "
                     "import the granules again."
+                )
+                continue
+            if file.content and self.folder.content(name) != file.content:
+                yield (
+                    f"{path}: expected the bytes that were written, found others; delete it, then `carbonweather data "
+                    "index` and import its granules again."
                 )
                 continue
             try:

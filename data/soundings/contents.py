@@ -17,6 +17,7 @@ import numpy as np
 
 from data.soundings.granule import Granule
 from data.soundings.table import describe_columns, positions, times_of
+from data.storage import Written
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,6 +48,7 @@ class DataFile:
     ----------
     name : path within the archive.
     rows, size : soundings and bytes.
+    content : SHA-256 of the bytes; "" in files that an earlier version wrote.
     start, end : first and last time, ns since 1970.
     west, south, east, north : box around its soundings, degrees.
     days : granule -> day (counted from 1970) -> soundings; keys are text, as in JSON.
@@ -65,10 +67,11 @@ class DataFile:
     north: float
     days: Mapping[str, Mapping[str, int]]
     replaces: tuple[str, ...] = ()
+    content: str = ""
 
     @classmethod
     def describing(cls, name: str, partition: Partition, table: pa.Table, replaces: Iterable[str]) -> DataFile:
-        """The facts of a file that will hold these rows (its size comes later)."""
+        """The facts of a file that will hold these rows (its size and sum come later)."""
         import pyarrow as pa
 
         times = times_of(table)
@@ -148,18 +151,18 @@ def months_of(times: np.ndarray) -> np.ndarray:
     return times.astype("datetime64[ns]").astype("datetime64[M]").astype(np.int64)
 
 
-def rebuilt(notes: Mapping[str, tuple[Mapping[str, Any], int]]) -> Contents:
-    """Contents made again from the metadata and size of every Parquet file on disk (name -> notes, bytes).
+def rebuilt(notes: Mapping[str, tuple[Mapping[str, Any], Written]]) -> Contents:
+    """Contents made again from the metadata, size and sum of every Parquet file on disk.
 
     Files that another one took over are ignored. A granule of which soundings are missing is marked to be imported
     again.
     """
     superseded = {old for facts, _ in notes.values() for old in facts["file"]["replaces"]}
     contents = Contents()
-    for name, (facts, size) in sorted(notes.items()):
+    for name, (facts, written) in sorted(notes.items()):
         if name in superseded:
             continue
-        contents.files[name] = replace(DataFile.from_json(name, facts["file"]), size=size)
+        contents.files[name] = replace(DataFile.from_json(name, facts["file"]), **written._asdict())
         contents.schemas.setdefault(facts["file"]["schema"], facts["columns"])
         for kept in facts["granules"]:
             granule = Granule(**kept)

@@ -219,8 +219,8 @@ class Merge:
         columns = self.contents.schemas[partition.schema]
         for file, piece in making.in_files(partition, tables, [file.name for file in sources]):
             notes = making.notes(file, self.granules, columns)
-            size = self.change.write(
+            written = self.change.write(
                 file.name,
                 lambda path, piece=piece, notes=notes: write_parquet(piece, path, notes),  # type: ignore[misc]
             )
-            files[file.name] = replace(file, size=size)
+            files[file.name] = replace(file, **written._asdict())

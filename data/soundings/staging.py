@@ -24,6 +24,7 @@ from data.soundings.files import by_partition, in_files, notes
 from data.soundings.granule import Granule
 from data.soundings.overlap import shared
 from data.soundings.table import SoundingTable, describe_columns, write_parquet
+from data.storage import secured
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -98,14 +99,8 @@ def stage(tables: Sequence[SoundingTable], place: Path) -> Iterator[Staged]:
             for file, piece in in_files(partition, rows):
                 path = place / f".{uuid.uuid4().hex}.parquet"  # hidden: not swept up with what was left behind
                 write_parquet(piece, path, notes(file, granules, columns[partition.schema]))
-                files.append(StagedFile(replace(file, size=_synced(path)), str(path)))
+                files.append(StagedFile(replace(file, **secured(path)._asdict()), str(path)))
         yield Staged(emptied, columns, tuple(files))
-
-
-def _synced(path: Path) -> int:
-    with open(path, "rb+") as stream:
-        os.fsync(stream.fileno())
-        return stream.seek(0, os.SEEK_END)
 
 
 def _apart(tables: Iterable[SoundingTable]) -> Iterator[list[SoundingTable]]:

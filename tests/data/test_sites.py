@@ -130,7 +130,7 @@ def test_a_lost_index_is_made_again_and_damage_is_found(tmp_path):
     content[20] ^= 255
     path.write_bytes(content)
     (problem,) = store.problems()
-    assert "found damage" in problem
+    assert "the bytes that were written" in problem
     path.unlink()
     (problem,) = store.problems()
     assert "found no file" in problem

@@ -470,7 +470,7 @@ def test_rebuilding_forgets_lost_files_and_importing_heals(tmp_path):
     assert len(archive.query(good_only=False)) == 500 and list(archive.problems()) == []
 
 
-@pytest.mark.parametrize("what", ["bit", "cut", "foreign"])
+@pytest.mark.parametrize("what", ["bit", "footer", "cut", "foreign"])
 def test_damage_is_found(tmp_path, what):
     archive = SoundingArchive(tmp_path / "a")
     archive.append(product(range(5000), seconds_apart=1))
@@ -479,14 +479,44 @@ def test_damage_is_found(tmp_path, what):
     if what == "bit":
         content[len(content) // 3] ^= 1
         path.write_bytes(content)
+    elif what == "footer":
+        at = content.rindex(b"carbonweather")
+        content[at : at + 6] = b"Carbon"  # still a readable file, with every page intact
+        path.write_bytes(content)
     elif what == "cut":
         path.write_bytes(content[:-100])
     else:
         (path.parent / "other.parquet").write_bytes(content)
     (problem,) = archive.problems()
-    assert {"bit": "found damage", "cut": "bytes, found", "foreign": "only files that the manifest names"}[
-        what
-    ] in problem
+    assert {
+        "bit": "the bytes that were written",
+        "footer": "the bytes that were written",
+        "cut": "bytes, found",
+        "foreign": "only files that the manifest names",
+    }[what] in problem
+
+
+def test_a_file_of_which_no_sum_is_kept_is_checked_by_its_pages(tmp_path):
+    archive = SoundingArchive(tmp_path / "a")
+    archive.append(product(range(5000), seconds_apart=1))
+    assert archive.without_sum() == 0
+    manifest = json.loads((tmp_path / "a" / "manifest.json").read_text())
+    for file in manifest["files"].values():
+        del file["content"]
+    (tmp_path / "a" / "manifest.json").write_text(json.dumps(manifest))
+    assert archive.without_sum() == 1 and list(archive.problems()) == []
+    path = next((tmp_path / "a").rglob("*.parquet"))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3] ^= 1
+    path.write_bytes(content)
+    (problem,) = archive.problems()
+    assert "expected intact pages, found damage" in problem
+    content[len(content) // 3] ^= 1
+    path.write_bytes(content)
+    archive.rebuild()
+    assert archive.without_sum() == 0 and list(archive.problems()) == []
+    archive.append(product(range(5000, 5100), name="b.nc4"))  # joins no file: both have their sums
+    assert archive.without_sum() == 0 and list(archive.problems()) == []
 
 
 def test_a_later_layout_is_refused(tmp_path):

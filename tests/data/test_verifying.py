@@ -21,7 +21,7 @@ from data.removing import remove
 from data.sites import SiteStore
 from data.soundings import SoundingArchive
 from data.tables import TableStore
-from data.verifying import Finding, verify
+from data.verifying import Finding, rebuild_indices, verify
 from tests.data.cube_examples import SMALL, XCO2, make_cube, months
 from tests.data.folder_examples import KEYS, fill, table_product
 from tests.data.sounding_examples import random_product, sites_product
@@ -225,6 +225,43 @@ def test_damage_stays_damage(tmp_path):
     assert (
         found and all(finding.problem for finding in found) and file.name in " ".join(finding.text for finding in found)
     )
+
+
+def test_files_without_a_sum_are_noted_and_still_checked(tmp_path):
+    home = fill(tmp_path)
+    for folder in (soundings_dir(home), sites_dir(home), tables_dir(home)):
+        manifest = json.loads((folder / "manifest.json").read_text())
+        for kept in manifest["files"].values():
+            del kept["content"]
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+    found = of_sort(home, "unchecked")
+    assert [finding.problem for finding in found] == [False] * 3 and of_sort(home, "damage") == []
+    assert [finding.text.split(",")[0] for finding in found] == [
+        "soundings: no sum kept of 2 files",
+        "ground sites: no sum kept of 1 file",
+        "tables: no sum kept of 1 file",
+    ]
+    path = next(sites_dir(home).rglob("*.parquet"))
+    content = bytearray(path.read_bytes())
+    content[60] ^= 0xFF
+    path.write_bytes(content)
+    assert path.name in of_sort(home, "damage")[0].text
+    path.write_bytes(path.read_bytes()[:-9])
+    assert "bytes, found" in of_sort(home, "damage")[0].text
+
+
+@pytest.mark.parametrize("store", [sites_dir, tables_dir])
+def test_every_byte_of_a_stored_file_counts(tmp_path, store):
+    home = fill(tmp_path)
+    path = next(path for path in store(home).rglob("*.*") if path.suffix in (".nc", ".parquet"))
+    whole = path.read_bytes()
+    for at in np.linspace(0, len(whole) - 1, 12).astype(int):
+        content = bytearray(whole)
+        content[at] ^= 0x10
+        path.write_bytes(content)
+        assert "the bytes that were written" in of_sort(home, "damage")[0].text
+    path.write_bytes(whole)
+    assert rebuild_indices(home) and of_sort(home, "damage") == [] == of_sort(home, "unchecked")
 
 
 def test_the_verb_prints_findings_and_progress_as_lines(tmp_path):

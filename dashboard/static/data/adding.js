@@ -1,7 +1,7 @@
 // Bringing data in: files dropped on the page are sent one after another; what becomes of each is said in one sentence.
 
 const MOST_FILES = 500
-const SORT_WORDS = {damage: "Damage", gap: "Gap in time", outlier: "Outlier", duplicate: "Duplicate"}
+const SORT_WORDS = {damage: "Damage", unchecked: "Not checked", gap: "Gap in time", outlier: "Outlier", duplicate: "Duplicate"}
 
 class Adding {
   constructor(model, act) {
@@ -116,7 +116,7 @@ class Verification {
   draw(kept, sort) {
     if (!kept?.findings) return [make("div", {class: "empty"}, make("h2", {}, "Not verified yet"), make("p", {}, "A verification reads everything here and says what is damaged, missing, twice, or strange."))]
     const problems = kept.findings.filter(found => found.problem).length, notes = kept.findings.length - problems
-    const sorts = ["damage", "gap", "outlier", "duplicate"].map(name => [name, kept.findings.filter(found => found.sort === name).length])
+    const sorts = ["damage", "unchecked", "gap", "outlier", "duplicate"].map(name => [name, kept.findings.filter(found => found.sort === name).length])
     const chosen = kept.findings.filter(found => !sort || found.sort === sort).sort((a, b) => b.problem - a.problem)
     const tab = (name, label, count) => make("button", {type: "button", class: "button small", "aria-pressed": String(sort === name), "data-key": `sort-${name}`, onclick: () => { this.sort = name; this.found.show(this.kept, this.sort) }}, `${label} (${count})`)
     return [make("p", {class: "verdict"}, mark(problems ? "failed" : "done", problems ? "failed" : "done", problems ? plural(problems, "problem") : "No problems"), ` and ${notes ? plural(notes, "note") : "no notes"}${kept.subject ? ` on ${kept.subject}` : ""}, as of ${when(kept.finished)}.`),
