@@ -7,7 +7,7 @@ air, so no CO2 is lost on the way.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,13 +63,18 @@ def column_quantities(tracers: Sequence[str]) -> dict[str, Quantity]:
     """What a file of columns holds, by name; total column and lowest layer only where a background is carried."""
     found = {}
     if BACKGROUND in tracers:
-        found["xco2"] = Quantity(PLANE, "micromol mol-1", "column mean of the dry air mole fraction of carbon dioxide")
+        found["xco2"] = Quantity(PLANE, "ppm", "column mean of the dry air mole fraction of carbon dioxide")
         words = "dry air mole fraction of carbon dioxide in the lowest layer"
-        found["co2_lowest_layer"] = Quantity(PLANE, "micromol mol-1", words)
+        found["co2_lowest_layer"] = Quantity(PLANE, "ppm", words)
     for name in tracers:
         words = f"column mean of the dry air mole fraction of carbon dioxide, part of the {TITLES[name]}"
-        found[f"xco2_{SHORT[name]}"] = Quantity(PLANE, "micromol mol-1", words)
+        found[column_name(name)] = Quantity(PLANE, "ppm", words)
     return found
+
+
+def column_name(tracer: str) -> str:
+    """Name of a tracer's column: readers of maps take an "increment" for what it is, not for CO2 as a whole."""
+    return f"xco2_{SHORT[tracer]}" if tracer == BACKGROUND else f"xco2_{SHORT[tracer]}_increment"
 
 
 class Target:
@@ -113,7 +118,7 @@ def level_values(period: Period, levels: Levels, target: Target, tracers: Sequen
     ratio = np.moveaxis(period.values["mole_fraction"], -1, 0)
     parts = target.weighted(ratio, levels.layer_mass(surface))
     pressure = levels.edge_pressure(target.plane(surface))
-    found = _named(parts, tracers, "co2", "{}")
+    found = _named(parts, tracers, "co2", SHORT.__getitem__)
     return found | {"pressure": pressure.astype(np.float32), "gph": heights(pressure).astype(np.float32)}
 
 
@@ -122,19 +127,21 @@ def column_values(period: Period, levels: Levels, target: Target, tracers: Seque
     surface = period.values["surface_pressure"]
     mass = levels.layer_mass(surface)
     column = target.weighted(np.moveaxis(period.values["column"], -1, 0), mass.sum(axis=0))
-    found = _named(column, tracers, "xco2", "xco2_{}")
+    found = _named(column, tracers, "xco2", column_name)
     if BACKGROUND in tracers:
         lowest = target.weighted(np.moveaxis(period.values["lowest"], -1, 0), mass[0])
         found["co2_lowest_layer"] = rounded(BACKGROUND_PPM + lowest.sum(axis=0))
     return found
 
 
-def _named(parts: np.ndarray, tracers: Sequence[str], total: str, pattern: str) -> dict[str, np.ndarray]:
+def _named(
+    parts: np.ndarray, tracers: Sequence[str], total: str, called: Callable[[str], str]
+) -> dict[str, np.ndarray]:
     found = {}
     if BACKGROUND in tracers:
         found[total] = rounded(BACKGROUND_PPM + parts.sum(axis=0))
     for name, values in zip(tracers, parts, strict=True):
-        found[pattern.format(SHORT[name])] = rounded(values + (BACKGROUND_PPM if name == BACKGROUND else 0.0))
+        found[called(name)] = rounded(values + (BACKGROUND_PPM if name == BACKGROUND else 0.0))
     return found
 
 
