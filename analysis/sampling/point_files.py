@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 MOST_REQUESTS = 20_000_000
 """More than this are refused: their samples alone would fill a disk."""
 
+LONGEST_ID = 256
+"""ObsPack's have 200 characters."""
+
 _ORDER = {"ground": (ABOVE_GROUND, PRESSURE, ABOVE_SEA), "sea": (PRESSURE, ABOVE_SEA, ABOVE_GROUND)}
 
 
@@ -66,6 +69,8 @@ def points(frame: pd.DataFrame, source: str, times: Times, heights: str = "groun
     SamplingError : columns that are missing or do not say their unit, values that are no numbers, times that are none,
         nothing left. FileProblem : observed values that cannot be CO2 in ppm.
     """
+    import pandas as pd
+
     _check_columns(frame, source)
     names = list(frame.columns)
     lat, lon = (_numbers(frame, str(named(names, choice)), source) for choice in (LAT, LON))
@@ -86,6 +91,11 @@ def points(frame: pd.DataFrame, source: str, times: Times, heights: str = "groun
     observed, uncertainty = (_observed(frame, choice, source) for choice in (OBSERVED, UNCERTAINTY))
     id_name = named(names, ID)
     texts = frame[id_name].astype(str) if id_name else frame.index.astype(str)
+    longest = int(pd.Series(texts).str.len().max())
+    if longest > LONGEST_ID:
+        raise SamplingError(
+            f"{source}: expected identifiers of at most {LONGEST_ID} characters, found one of {longest}; cut it."
+        )
     id = np.char.encode(np.asarray(texts, dtype=np.str_), "utf-8")
     kept = np.flatnonzero(usable)
     if span is None:

@@ -7,6 +7,8 @@ use ObsPack's names (`time`, `latitude`, `longitude`, `altitude`, `intake_height
 
 from __future__ import annotations
 
+import gzip
+import itertools
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,19 +91,28 @@ def read_table(path: Path) -> pd.DataFrame:
         if path.suffix.lower() in (".parquet", ".pq"):
             frame = pd.read_parquet(path)
         else:
-            texts = {name: str for name in _text_columns(path)}
-            frame = pd.read_csv(path, encoding="utf-8-sig", skipinitialspace=True, comment="#", dtype=texts)
+            options: dict[str, Any] = {"encoding": "utf-8-sig", "skipinitialspace": True, "skiprows": _remarks(path)}
+            texts = {name: str for name in _text_columns(path, options)}
+            frame = pd.read_csv(path, dtype=texts, **options)
     frame.columns = [str(name).strip().strip('"').lower() for name in frame.columns]
     if frame.empty:
         raise SamplingError(f"{path}: expected {_EXPECTED}, found a header without rows; add requests.")
     return frame
 
 
-def _text_columns(path: Path) -> list[str]:
+def _remarks(path: Path) -> int:
+    """Lines before the header that begin with #."""
+    with open(path, "rb") as file:
+        zipped = file.read(2) == b"\x1f\x8b"
+    with gzip.open(path, "rt", errors="replace") if zipped else open(path, encoding="utf-8", errors="replace") as lines:
+        return sum(1 for _ in itertools.takewhile(lambda line: line.lstrip("\ufeff").startswith("#"), lines))
+
+
+def _text_columns(path: Path, options: dict[str, Any]) -> list[str]:
     """Columns that pandas is not to guess the type of; SamplingError where it would have to rename one of two."""
     import pandas as pd
 
-    first = pd.read_csv(path, encoding="utf-8-sig", skipinitialspace=True, comment="#", nrows=1, header=None, dtype=str)
+    first = pd.read_csv(path, nrows=1, header=None, dtype=str, **options)
     header = [str(name) for name in first.iloc[0]]
     plain = [name.strip().strip('"').lower() for name in header]
     twice = next((name for name in plain if name in _KNOWN and plain.count(name) > 1), None)

@@ -61,6 +61,11 @@ def test_the_same_as_parquet_gzip_and_netcdf(tmp_path: Path):
             np.testing.assert_array_equal(one, other)
 
 
+def test_remarks_before_the_header_and_marks_within(tmp_path: Path):
+    points = requested(written(tmp_path, "# made by hand\n# in UTC\n" + GOOD.replace("a,", "tower #1,", 1)))
+    assert points.id[0] == b"tower #1" and len(points) == 3
+
+
 def test_spans_windows_and_heights_of_all_kinds(tmp_path: Path):
     points = requested(
         written(
@@ -182,6 +187,7 @@ HEADER = "time,latitude,longitude,height_above_ground_m\n"
         ("time,window_hours,latitude,longitude,altitude_m\n2015-02-01,-4,1,1,5\n", "window_hours of 0 or more"),
         ("time,latitude,longitude,altitude_m,co2_ppm\n2015-02-01,1,1,5,0.0004\n", "between 300 and 600 ppm"),
         ("time,Time,latitude,longitude,altitude_m\n2015-02-01,2015-02-01,1,1,5\n", "found 'time' twice"),
+        ("id," + HEADER + "x" * 5000 + ",2015-02-01,1,1,10\n", "at most 256 characters, found one of 5000"),
         ("\x00\x01\x02garbage\x00", "expected"),
         ("<html><body>404 Not Found</body></html>\n", "expected"),
     ],
