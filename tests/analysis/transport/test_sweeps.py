@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from analysis.grids import Grid, ecmwf_levels, uniform
 from analysis.transport import reconstruction
-from analysis.transport.reconstruction import LEFT, RIGHT, edge_table
+from analysis.transport.reconstruction import LEFT, MEAN, RIGHT, edge_table
 from analysis.transport.step import SHARED_TABLE
 from analysis.transport.sweeps import Lines, sweep
 from analysis.transport.team import Team
@@ -186,6 +186,9 @@ def test_meridional_table_weighs_by_area() -> None:
     table = reconstruction.latitude_table(grid, "ppm")[0]
     for row in range(2, 43):
         assert table[row, LEFT, :5] @ means[row - 2 : row + 3] == pytest.approx(field[row] ** 2, abs=1e-5)
+    for pole in (0, -1):  # uniform: whatever lies beside them
+        assert np.array_equal(table[pole, LEFT], table[pole, MEAN])
+        assert np.array_equal(table[pole, RIGHT], table[pole, MEAN])
 
 
 def test_sweeps_run_in_many_threads_of_a_server_at_once() -> None:
