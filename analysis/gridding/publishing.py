@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from data.cube import Cube, EncodedMap, Grid, Variable
+from data.cube import Cube, EncodedMap, Grid, Spread, Variable
 from data.cube.grid import check_name
 from data.errors import StoreProblem
 from data.home import cubes_dir
@@ -57,8 +57,12 @@ class HiddenCube:
         """One step; see `Cube.write`."""
         self.cube.write(time, maps)
 
-    def publish(self, home: Path, progress: Callable[[float], None]) -> Path:
+    def publish(self, home: Path, progress: Callable[[float], None], spread: Spread | None = None) -> Path:
         """Move the cube to the data folder's cubes, sealed if it is long; a number is added to a name that is taken.
+
+        Parameters
+        ----------
+        progress, spread : of sealing, see `Cube.seal`.
 
         Returns
         -------
@@ -69,7 +73,7 @@ class HiddenCube:
         StoreProblem : no room, no permission.
         """
         if len(self.cube.times) > _FEW_STEPS:
-            self.cube.seal(progress)
+            self.cube.seal(progress, spread)
         place = free_name(home, self.name)
         try:
             place.parent.mkdir(parents=True, exist_ok=True)

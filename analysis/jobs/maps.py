@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ from analysis.gridding.periods import DAY_NS, Every, period_middle
 from analysis.gridding.publishing import HiddenCube, cube_name, published
 from analysis.gridding.selection import Source
 from analysis.gridding.tasks import MapWork, PeriodWork, make_maps_of
-from data.cube import EncodedMap, Grid, Variable
+from data.cube import EncodedMap, Grid, TileWork, Variable
 
 if TYPE_CHECKING:
     from analysis.jobs.context import JobContext
@@ -104,11 +105,21 @@ class CubeOfRun:
     def publish(self) -> None:
         """Put it into the data folder and name it as a result."""
         if self.hidden is not None:
-            self.place = self.hidden.publish(
-                self.context.home, lambda part: self.context.progress(part, 1.0, "Putting time series together")
-            )
+            self.place = self.hidden.publish(self.context.home, lambda part: None, self._spread)
         if self.place is not None:
             self.context.add_result(self.title, self.place, "cube", f"./?cube={self.place.name}")
+
+    def _spread(self, work: Callable[[TileWork], None], tiles: Sequence[TileWork]) -> Iterator[object]:
+        """On the workers. What an earlier attempt did was thrown away with its cube, so no key is used twice."""
+        attempt = uuid.uuid4().hex
+        return self.context.map(
+            work,
+            tiles,
+            key=lambda tile: f"{attempt}-{tile.block.number}-{tile.row}-{tile.column}",
+            label="Putting time series together",
+            unit="maps",
+            size=lambda tile: len(tile.block.slots),
+        )
 
 
 def wished_name(given: str, source: Source, several: bool, *words: object) -> str:

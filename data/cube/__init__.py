@@ -13,6 +13,7 @@ from data.cube.grid import Grid, Variable
 from data.cube.product import Cube, list_cubes
 from data.cube.region import RegionCancelled, RegionSeries
 from data.cube.sparse import encode_cells
+from data.cube.time_layout import Spread, TileWork
 from data.cube.view import View
 from data.cube.writing import EncodedMap, encode_map
 
@@ -22,6 +23,8 @@ __all__ = [
     "Grid",
     "RegionCancelled",
     "RegionSeries",
+    "Spread",
+    "TileWork",
     "Variable",
     "View",
     "encode_cells",

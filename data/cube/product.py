@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
     from data.cube.rows import RowFile
+    from data.cube.time_layout import Spread
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -221,18 +222,23 @@ class Cube:
         with store.exclusive(f"step {np.datetime64(moment, 'ns').astype('datetime64[s]')}"):
             store.publish(write_step(store.chunks, store.manifest, moment, chosen))
 
-    def seal(self, progress: Callable[[float], None] | None = None) -> None:
+    def seal(self, progress: Callable[[float], None] | None = None, spread: Spread | None = None) -> None:
         """Put all steps that are not yet there into the time layout.
 
         Parameters
         ----------
         progress : called with the part done, 0..1.
+        spread : does the work in other processes that see the cube; threads of this one by default.
+
+        Raises
+        ------
+        StoreProblem : disk full, a cube that cannot be written, a damaged map.
         """
         from data.cube.time_layout import seal
 
         store = self._store
         with store.exclusive("the time layout"):
-            sealed = seal(store.chunks, store.manifest, progress or (lambda part: None))
+            sealed = seal(store.path, store.chunks, store.manifest, progress or (lambda part: None), spread)
             if sealed is not None:
                 store.publish(sealed)
 

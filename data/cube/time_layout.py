@@ -9,16 +9,27 @@ was replaced after sealing.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
 
 import numpy as np
 
 from data.cube.chunks import ChunkStore, in_turn
 from data.cube.grid import Grid, Variable
-from data.cube.manifest import Block, Manifest
+from data.cube.manifest import FILE, Block, Manifest
 from data.cube.pyramid import map_layout
-from data.cube.shards import ShardLayout, build_shard, encode_known, shard_key, write_file
+from data.cube.shards import (
+    ShardDamage,
+    ShardLayout,
+    WriteFailure,
+    build_shard,
+    encode_known,
+    shard_key,
+    write_file,
+)
+from data.errors import StoreProblem
+from data.places import file_system
 
 _SHARD_BYTES = 96_000_000
 """Decoded size of a shard: what one thread holds while sealing (84 steps of int16 give 600 x 600 cells)."""
@@ -78,53 +89,105 @@ def plan(manifest: Manifest) -> tuple[list[Block], list[Block]]:
     return keep, new
 
 
-def seal(chunks: ChunkStore, manifest: Manifest, progress: Callable[[float], None]) -> Manifest | None:
-    """Write the blocks that `plan` asks for; the manifest that names them is returned, not written. None if nothing
-    is to do."""
+@dataclass(frozen=True)
+class TileWork:
+    """A part of a block to be written by any process that sees the cube.
+
+    Attributes
+    ----------
+    path : of the cube, a folder or fsspec URL.
+    row, column : number of the part.
+    """
+
+    path: str
+    block: Block
+    row: int
+    column: int
+
+
+Spread = Callable[[Callable[[TileWork], None], Sequence[TileWork]], Iterable[object]]
+"""Does all of the work in whatever processes, and yields something for each part that is done."""
+
+
+def seal(
+    path: str, chunks: ChunkStore, manifest: Manifest, progress: Callable[[float], None], spread: Spread | None = None
+) -> Manifest | None:
+    """Write the blocks that `plan` asks for; the manifest that names them is returned, not written. None if nothing is to do.
+
+    WriteFailure where the disk fails, ShardDamage where a map is damaged.
+    """
     keep, new = plan(manifest)
     if not new:
         return None
-    total = sum(len(block.slots) for block in new)
-    done = 0
+    works = [TileWork(path, block, *place) for block in new for place in _tiles(manifest, block)]
+    total = sum(len(work.block.slots) for work in works)
+
+    def here(work: TileWork) -> None:
+        _write_tile(chunks, manifest, work)
+
+    with ExitStack() as stack:
+        results = (
+            spread(seal_tile, works) if spread else stack.enter_context(closing(in_turn(chunks.long_work, here, works)))
+        )
+        done = 0
+        for work, _ in zip(works, results, strict=True):
+            done += len(work.block.slots)
+            progress(done / total)
     for block in new:
-
-        def report(part: float, before: int = done, size: int = len(block.slots)) -> None:
-            progress((before + part * size) / total)
-
-        write_block(chunks, manifest, block, report)
-        done += len(block.slots)
+        variable = manifest.variables[block.variable]
+        layout = block_layout(manifest.grid, variable, len(block.slots))
+        write_file(
+            f"{chunks.root}/{block_path(block)}/zarr.json",
+            layout.metadata(("time", "lat", "lon"), {"units": variable.units, "slots": list(block.slots)}),
+            chunks.fs,
+        )
     return manifest.with_blocks((*keep, *new), max(block.number for block in new) + 1)
 
 
-def write_block(chunks: ChunkStore, manifest: Manifest, block: Block, progress: Callable[[float], None]) -> None:
-    """Write one block from its maps. WriteFailure where the disk fails, ShardDamage where a map is damaged."""
-    variable = manifest.variables[block.variable]
-    layout = block_layout(manifest.grid, variable, len(block.slots))
-    maps = map_layout(manifest.grid, variable, 0, 1)
-    target = f"{chunks.root}/{block_path(block)}"
+def seal_tile(work: TileWork) -> None:
+    """Write one part of a block, in any process.
+
+    Raises
+    ------
+    StoreProblem : the disk failed, or a map is damaged.
+    """
+    fs, root = file_system(work.path)
+    manifest = Manifest.from_bytes(fs.cat_file(f"{root}/{FILE}"), work.path)
+    try:
+        _write_tile(ChunkStore(fs, root, 0), manifest, work)
+    except WriteFailure as failure:
+        raise StoreProblem(
+            f"cube {manifest.name}: expected to write the time layout into {work.path}, found {failure.reason}; free some "
+            "space or check permissions."
+        ) from None
+    except ShardDamage as damage:
+        raise StoreProblem(
+            f"cube {manifest.name}: expected whole maps, found {damage.reason} at {damage.path or work.path}; make it again."
+        ) from None
+
+
+def _tiles(manifest: Manifest, block: Block) -> list[tuple[int, int]]:
+    layout = block_layout(manifest.grid, manifest.variables[block.variable], len(block.slots))
     _, rows, columns = layout.shape
     _, height, width = layout.shard
-    tiles = [(i, j) for i in range(-(-rows // height)) for j in range(-(-columns // width))]
+    return [(i, j) for i in range(-(-rows // height)) for j in range(-(-columns // width))]
 
-    def work(tile: tuple[int, int]) -> None:
-        i, j = tile
-        inside = slice(i * height, min(rows, (i + 1) * height)), slice(j * width, min(columns, (j + 1) * width))
-        values = np.full(layout.shard, variable.missing, dtype=variable.dtype)
-        shape = inside[0].stop - inside[0].start, inside[1].stop - inside[1].start
-        for place, slot in enumerate(block.slots):
-            values[place, : shape[0], : shape[1]] = chunks.tile(map_path(variable.name, 0, slot), maps, *inside)
-        write_file(
-            f"{target}/{shard_key((0, i, j))}",
-            build_shard([encode_known(part) for part in _parts(values, layout)]),
-            chunks.fs,
-        )
 
-    with closing(in_turn(chunks.long_work, work, tiles)) as results:
-        for done, _ in enumerate(results, start=1):
-            progress(done / len(tiles))
+def _write_tile(chunks: ChunkStore, manifest: Manifest, work: TileWork) -> None:
+    block, variable = work.block, manifest.variables[work.block.variable]
+    layout = block_layout(manifest.grid, variable, len(block.slots))
+    maps = map_layout(manifest.grid, variable, 0, 1)
+    _, rows, columns = layout.shape
+    _, height, width = layout.shard
+    top, left = work.row * height, work.column * width
+    inside = slice(top, min(rows, top + height)), slice(left, min(columns, left + width))
+    values = np.full(layout.shard, variable.missing, dtype=variable.dtype)
+    for place, slot in enumerate(block.slots):
+        found = chunks.tile(map_path(variable.name, 0, slot), maps, *inside)
+        values[place, : found.shape[0], : found.shape[1]] = found
     write_file(
-        f"{target}/zarr.json",
-        layout.metadata(("time", "lat", "lon"), {"units": variable.units, "slots": list(block.slots)}),
+        f"{chunks.root}/{block_path(block)}/{shard_key((0, work.row, work.column))}",
+        build_shard([encode_known(part) for part in _parts(values, layout)]),
         chunks.fs,
     )
 

@@ -20,6 +20,7 @@ MOMENTS = {
     "summing": (Checkpoint, "note", 3),
     "between sums and maps": (maps.CubeOfRun, "__init__", 1),
     "writing a step": (publishing.HiddenCube, "write", 2),
+    "putting series together": (maps.CubeOfRun, "_spread", 1),
     "after the cube appeared": (JobContext, "add_result", 1),
 }
 """What kills it: the call of this number."""
