@@ -182,7 +182,7 @@ def test_results_are_what_the_pages_show(tmp_path):
 
 
 def test_it_can_be_paused(tmp_path, weather):
-    given = settings(weather=str(weather), fluxes=["none"], longest_step=60, initial={"background": 380, "ocean": 1.5})
+    given = settings(weather=str(weather), fluxes=["none"], longest_step=240, initial={"background": 380, "ocean": 1.5})
     run = start(tmp_path, "transport", given)
     store = RunStore(runs_dir(tmp_path))
     while not (run.state == "running" and run.progress.done > 0) and run.alive:
@@ -199,8 +199,8 @@ def test_it_can_be_paused(tmp_path, weather):
         run = store.get(run.id)
     assert run.state == "done", run.error
     assert run.scores["final_column_mean_ppm"] == pytest.approx(381.5, abs=1e-4)
-    assert run.scores["mass_closure_ppm"] < 1e-5
-    assert run.scores["growth_ppm"] == pytest.approx(0, abs=1e-5)
+    assert run.scores["mass_closure_ppm"] < 5e-5
+    assert run.scores["growth_ppm"] == pytest.approx(0, abs=5e-5)
 
 
 def test_weather_that_was_damaged_meanwhile_stops_the_run_with_a_sentence(tmp_path, weather):
