@@ -33,6 +33,9 @@ CHOICES: dict[str, tuple[str, ...]] = {
 }
 """What may be chosen; the first is the default."""
 
+LONGEST_LABEL = 80
+"""Characters; labels become names of files."""
+
 _NAMES = ("path", "label", *CHOICES, "local_hours", "every_hours")
 
 
@@ -59,7 +62,8 @@ def parse(entry: object) -> Entry:
     """
     if isinstance(entry, str | Path):
         entry = {"path": entry}
-    if not isinstance(entry, Mapping) or not isinstance(entry.get("path"), str | Path):
+    path = entry.get("path") if isinstance(entry, Mapping) else None
+    if not isinstance(entry, Mapping) or not isinstance(path, str | Path) or not str(path).strip():
         raise SamplingError(
             f"samples: expected a file, or a mapping with `path`, found {str(entry)[:60]!r}; name a file."
         )
@@ -74,8 +78,8 @@ def parse(entry: object) -> Entry:
             raise SamplingError(
                 f"samples: {name}: expected {' or '.join(values)}, found {settings[name]!r}; choose one of them."
             )
-    path = settings.pop("path")
-    settings["label"] = slug(str(settings.get("label") or _stem(path))) or "samples"
+    del settings["path"]
+    settings["label"] = slug(str(settings.get("label") or _stem(path)))[:LONGEST_LABEL] or "samples"
     if settings.get("local_hours") is not None:
         settings["local_hours"] = _local_hours(settings["local_hours"])
     every = settings.get("every_hours")

@@ -32,7 +32,7 @@ class TimedSamples:
     label : name, for messages and output files.
     folder : where finished samples are kept; None keeps them in memory (and in the state of a restart).
     longest_step : s. Requests up to so long after a step are looked at at its end. Where a step turns out longer, those
-        beyond stand for its end alone, and `late` counts them.
+        beyond stand for its end alone, and `late` counts them; from then on that is the longest step.
 
     Attributes
     ----------
@@ -85,7 +85,8 @@ class TimedSamples:
         if last is None:
             self._next = self.missed = int(np.searchsorted(self._begin, now, side="left"))
             last = now
-        ahead = int(np.searchsorted(self._begin, now + max(self._longest, now - last), side="right"))
+        self._longest = max(self._longest, now - last)
+        ahead = int(np.searchsorted(self._begin, now + self._longest, side="right"))
         rows = np.concatenate([self._active, np.arange(self._next, max(ahead, self._next))])
         self._next = max(ahead, self._next)
         values = self.look(snapshot, rows) if rows.size else np.zeros((0, self._width(snapshot)))
@@ -113,7 +114,7 @@ class TimedSamples:
     def state_dict(self) -> dict[str, np.ndarray]:
         """Where it is in its requests, what it has seen, and what is done (a count where that is in a file)."""
         none = np.iinfo(np.int64).min
-        place = [none if self._time is None else self._time, self._next, self.late, self.missed]
+        place = [none if self._time is None else self._time, self._next, self.late, self.missed, self._longest]
         return {
             "requests": self._fingerprint(),
             "place": np.array(place, dtype=np.int64),
@@ -141,7 +142,7 @@ class TimedSamples:
                 f"{self.label}: the requests are not those that the interrupted run had; give the same files and settings, "
                 "or start the run again."
             )
-        time, self._next, self.late, self.missed = (int(number) for number in arrays["place"])
+        time, self._next, self.late, self.missed, self._longest = (int(number) for number in arrays["place"])
         self._time = None if time == np.iinfo(np.int64).min else time
         self._active = np.array(arrays["active"], dtype=np.int64)
         self._before, self._sum = (np.array(arrays[name], dtype=np.float64) for name in ("before", "sum"))

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 MOST_REQUESTS = 20_000_000
 """More than this are refused: their samples alone would fill a disk."""
 
+LONGEST_WINDOW_HOURS = 8784.0
+"""A year."""
+
 LONGEST_ID = 256
 """ObsPack's have 200 characters."""
 
@@ -191,8 +194,11 @@ def _spans(frame: pd.DataFrame, source: str) -> tuple[np.ndarray, np.ndarray] | 
     if window is None:
         return middle, middle
     hours = np.nan_to_num(_numbers(frame, window, source))
-    if (hours < 0).any():
-        raise SamplingError(f"{source}: expected window_hours of 0 or more, found {hours.min():g}; correct it.")
+    wrong = ~((hours >= 0) & (hours <= LONGEST_WINDOW_HOURS))
+    if wrong.any():
+        raise SamplingError(
+            f"{source}: expected window_hours within 0..{LONGEST_WINDOW_HOURS:g}, found {hours[wrong][0]:g}; correct it."
+        )
     half = (hours * 1_800_000).round().astype("timedelta64[ms]")
     return middle - half, middle + half
 

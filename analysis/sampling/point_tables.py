@@ -155,7 +155,8 @@ def read_points_netcdf(path: Path) -> pd.DataFrame:
         elif variable.ndim > 1:
             continue
         elif name in (*TIME, *BEGIN, *END):
-            times = decode_times(variable, None)
+            with reading(path, _EXPECTED):
+                times = decode_times(variable, None)
             if times is None:
                 raise SamplingError(
                     f"{path}: expected {name} with units such as 'seconds since 1970-01-01', found "

@@ -12,6 +12,7 @@ import numpy as np
 from analysis.grids import Grid
 from analysis.sampling.errors import SamplingError
 from analysis.sampling.profiles import Profiles
+from analysis.transport.step import LONGEST_STEP_S
 
 if TYPE_CHECKING:
     from analysis.sampling.in_time import TimedSamples
@@ -281,6 +282,7 @@ def samplers_from(
     end: np.datetime64,
     *,
     folder: Path | None = None,
+    longest_step: float = LONGEST_STEP_S,
 ) -> list[TimedSamples]:
     """Samplers of the requests in files.
 
@@ -293,6 +295,7 @@ def samplers_from(
     grid : that of the run.
     start, end : of the run; requests outside are left out with a note.
     folder : where finished samples are kept while the run goes on (None: in memory).
+    longest_step : s between two looks at the state, as the run is set.
 
     Returns
     -------
@@ -317,6 +320,7 @@ def samplers_from(
             labels.add(label)
             requests = requests.within(start, end).sorted()
             grid.locate(requests.lat, requests.lon)
-            kind = ColumnSamples if isinstance(requests, ColumnRequests) else PointSamples
-            samplers.append(kind(requests, horizontal=asked.horizontal, label=label, folder=folder))  # type: ignore[arg-type]
+            kind: Any = ColumnSamples if isinstance(requests, ColumnRequests) else PointSamples
+            options = {"horizontal": asked.horizontal, "label": label, "folder": folder, "longest_step": longest_step}
+            samplers.append(kind(requests, **options))
     return samplers

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.grids import Box, Levels, refined
@@ -34,6 +34,7 @@ def seen(requests: ColumnRequests, snap, **options) -> np.ndarray:
 
 
 @pytest.mark.parametrize("horizontal", ["cell", "bilinear"])
+@settings(max_examples=40)
 @given(levels=st.integers(1, 70), seed=st.integers(0, 99), lat=st.floats(-90, 90), lon=st.floats(-360, 360))
 def test_uniform_air_is_seen_as_the_sum_of_the_kernel(horizontal, levels, seed, lat, lon):
     requests = column(*profiles(1, levels, seed), lat=lat, lon=lon)
@@ -41,6 +42,7 @@ def test_uniform_air_is_seen_as_the_sum_of_the_kernel(horizontal, levels, seed, 
     assert value == pytest.approx(3.0 * requests.kernel_sum[0], rel=1e-13)
 
 
+@settings(max_examples=40)
 @given(levels=st.integers(1, 70), seed=st.integers(0, 99))
 def test_without_a_kernel_the_column_is_the_models_own(levels, seed):
     random = np.random.default_rng(seed)

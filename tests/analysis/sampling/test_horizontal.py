@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.grids import Box, GridError, refined, uniform
@@ -15,6 +15,7 @@ GRIDS = {name: uniform(name) for name in ("30x20", "2x2.5")} | {
 
 
 @pytest.mark.parametrize("name", GRIDS)
+@settings(max_examples=40)
 @given(lat=st.floats(-90, 90), lon=st.floats(-720, 720))
 def test_shares_sum_to_one_and_cells_exist(name, lat, lon):
     for method in ("cell", "bilinear"):
@@ -25,6 +26,7 @@ def test_shares_sum_to_one_and_cells_exist(name, lat, lon):
 
 
 @pytest.mark.parametrize("name", GRIDS)
+@settings(max_examples=40)
 @given(lat=st.floats(-79, 79), lon=st.floats(-180, 180))
 def test_bilinear_is_exact_where_the_field_is_linear(name, lat, lon):
     grid = GRIDS[name]
