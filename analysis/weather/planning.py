@@ -150,18 +150,21 @@ def ncep_series(paths: Sequence[Path], start: np.datetime64 | None, end: np.date
     """
     from data.readers import read
 
-    times = {name: np.array([], dtype="datetime64[s]") for name in ("u_wind", "v_wind")}
+    times = {name: np.array([], dtype="datetime64[s]") for name in ("u_wind", "v_wind", "surface_pressure")}
+    monthly_pressure = False
     for path in paths:
-        dataset = read(path).dataset
+        product = read(path)
         for name in times:
-            if name in dataset:
-                times[name] = np.union1d(times[name], dataset["time"].to_numpy().astype("datetime64[s]"))
+            if name in product.dataset:
+                found = product.dataset["time"].to_numpy().astype("datetime64[s]")
+                times[name] = np.union1d(times[name], found)
+                monthly_pressure |= name == "surface_pressure" and "monthly" in product.collection
     known = np.intersect1d(times["u_wind"], times["v_wind"])
     if not len(known):
         next(ncep_intervals(paths), None)  # says what is missing
         raise WeatherProblem("NCEP R1: uwnd and vwnd have no time in common; take files of the same period.")
     steps = np.diff(known)
-    step = np.median(steps) if len(steps) else np.timedelta64(86_400, "s")
+    step = steps.min() if len(steps) else np.timedelta64(86_400, "s")
     if step > np.timedelta64(1, "D"):
         raise WeatherProblem(
             f"NCEP R1: the winds come every {step / np.timedelta64(1, 'D'):g} days, which is no weather; take the daily or "
@@ -177,6 +180,10 @@ def ncep_series(paths: Sequence[Path], start: np.datetime64 | None, end: np.date
             f"NCEP R1: there are {which} (the files hold {known[0]} to {known[-1] + step}); supply the files of that time, or "
             "choose another."
         )
+    pressure = times["surface_pressure"]
+    lacking = wanted[~np.isin(wanted, pressure)]
+    if len(pressure) and not monthly_pressure and len(lacking):
+        raise WeatherProblem(f"NCEP R1: there is no surface pressure for {lacking[0]}; supply the files of that time.")
 
     def within() -> Iterator[Analysed]:
         return (one for one in ncep_intervals(paths) if first <= one.start < last)

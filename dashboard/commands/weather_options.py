@@ -66,7 +66,7 @@ PACK_OPTIONS = (
     ),
     click.option(
         "--fine",
-        type=click.FloatRange(0.05, 3),
+        type=click.FloatRange(0.05, 2),
         default=1.0,
         show_default=True,
         help="Degrees of the cells in the box.",

@@ -41,8 +41,14 @@ class _Quantity:
     units: tuple[tuple[str, float, float], ...] = ()
 
 
-_U = _Quantity("u_wind", "m s-1", "eastward wind")
-_V = _Quantity("v_wind", "m s-1", "northward wind")
+_SPEEDS = (
+    *((text, 1.0, 0.0) for text in ("", "m/s", "ms-1", "ms**-1", "ms^-1", "m.s-1", "m/sec", "meters/second")),
+    ("cm/s", 0.01, 0.0),
+    ("km/h", 1 / 3.6, 0.0),
+    ("knots", 1852 / 3600, 0.0),
+)
+_U = _Quantity("u_wind", "m s-1", "eastward wind", _SPEEDS)
+_V = _Quantity("v_wind", "m s-1", "northward wind", _SPEEDS)
 _T = _Quantity(
     "temperature", "K", "air temperature", (("degc", 1.0, 273.15), ("c", 1.0, 273.15), ("celsius", 1.0, 273.15))
 )
@@ -110,8 +116,11 @@ _GEOS = {
 }
 
 
-def _in_our_terms(grid: xr.Dataset, known: dict[str, _Quantity]) -> xr.Dataset:
-    """Our names and units for the variables in `known`; others keep theirs, with names in lower case."""
+def _in_our_terms(grid: xr.Dataset, known: dict[str, _Quantity], path: Path) -> xr.Dataset:
+    """Our names and units for the variables in `known`; others keep theirs, with names in lower case.
+
+    A wind in a unit that is not known is refused: in another unit it could still look like a wind.
+    """
     renamed = {}
     for name in grid.data_vars:
         array = grid[name]
@@ -120,6 +129,13 @@ def _in_our_terms(grid: xr.Dataset, known: dict[str, _Quantity]) -> xr.Dataset:
             renamed[slug(str(name)).replace("-", "_")] = array
             continue
         stated = re.sub(r"\s+", "", str(array.attrs.get("units", ""))).lower()
+        if quantity.units is _SPEEDS and stated not in {unit for unit, _, _ in _SPEEDS}:
+            raise FileProblem(
+                path,
+                expected=f"{name} in m s-1",
+                found=f"units {str(array.attrs['units'])!r}",
+                remedy="correct the units attribute or convert the values",
+            )
         factor, offset = next(
             ((factor, offset) for unit, factor, offset in quantity.units if unit == stated), (1.0, 0.0)
         )
@@ -157,7 +173,9 @@ def read_ncep(path: Path) -> Product:
         present = [name for name in located.data_vars if name in _NCEP]
         if not present:
             raise FileProblem(path, expected=_NCEP_FILE, found="none of them on a grid", remedy="download it again")
-        grid = _pressure_levels(_in_our_terms(to_grid(with_time(located[present], path, expected=_NCEP_FILE)), _NCEP))
+        grid = _pressure_levels(
+            _in_our_terms(to_grid(with_time(located[present], path, expected=_NCEP_FILE)), _NCEP, path)
+        )
         step = _time_step(grid, f"{dataset.attrs.get('title', '')} {path.name}")
         return pack(
             "grid",
@@ -249,7 +267,7 @@ def _ecmwf_grid(dataset: xr.Dataset, path: Path, *, climatology: bool) -> xr.Dat
             located = located.isel(time=slice(0, int(np.searchsorted(located["time"], stop))))
     else:
         located = with_time(located, path, expected=_ECMWF_FILE)
-    return _pressure_levels(_in_our_terms(to_grid(located), _ECMWF))
+    return _pressure_levels(_in_our_terms(to_grid(located), _ECMWF, path))
 
 
 def open_era5(store: str | os.PathLike[str]) -> xr.Dataset:
@@ -304,7 +322,7 @@ def read_geos(path: Path) -> Product:
         grid = to_grid(timed, extra=("ilev",))
         for name in edges:
             grid[name] = grid[name].transpose("time", "ilev", "lat", "lon")
-        grid = _in_our_terms(grid, _GEOS)
+        grid = _in_our_terms(grid, _GEOS, path)
         if "surface_pressure" in grid:
             ps = grid["surface_pressure"]  # GEOS-Chem's files have it in hPa, whatever the attribute says
             if float(ps.isel(time=0).max()) < 2000.0:
