@@ -8,7 +8,7 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.grids import Box, Levels, refined
+from analysis.grids import Box, Levels, ecmwf_levels, refined
 from analysis.sampling import ColumnSamples, SamplingError, samplers_from, write_samples
 from analysis.sampling.requests import ColumnRequests
 from tests.analysis.sampling.atmospheres import GRID, LEVELS, column, kept, snapshot
@@ -66,6 +66,32 @@ def test_a_kernel_weighs_the_air_of_its_own_level():
     share = snap.state.air_mass[:, 0, 0] / snap.state.air_mass[:, 0, 0].sum()
     value = seen(column(weight, kernel, np.full((1, 2), 400.0)), snap)[0, 0]
     assert value == pytest.approx(2.0 * share[0] * 1.0 + 0.5 * share[-1] * 2.0, rel=1e-6)
+
+
+@pytest.mark.parametrize(("levels", "limit"), [(15, 0.012), (20, 0.008), (40, 0.003)])
+@pytest.mark.parametrize("layers", [25, 34, 60])
+def test_smooth_profiles_under_a_smooth_kernel_against_their_integral(layers, levels, limit):
+    """8 ppm more near the ground, 6 less at the top: interpolated to 20 levels this would be .03 ppm wrong."""
+    share = np.linspace(0.0, 1.0, 20_001)
+
+    def excess(s):
+        return 8 * np.exp(-(1 - s) / 0.08) - 6 * np.exp(-s / 0.1)
+
+    def kernel(s):
+        return 0.25 + 0.85 * np.sin(0.62 * np.pi * s**0.7)
+
+    exact = np.trapezoid(kernel(share) * excess(share), share)
+    model = ecmwf_levels(layers)
+    edges = model.edge_pressure(np.array(98_500.0)) / 98_500.0
+    integral = 0.64 * np.exp(-(1 - edges) / 0.08) + 0.6 * np.exp(-edges / 0.1)
+    means = np.diff(integral) / np.diff(edges)
+    at = np.linspace(0.0, 1.0, levels)
+    weight = np.full((1, levels), 1.0 / (levels - 1))
+    weight[:, [0, -1]] /= 2
+    snap = snapshot(0.0, levels=model)
+    snap.state.tracer_mass += means[:, None, None, None] * snap.state.air_mass[..., None]
+    value = seen(column(weight, kernel(at)[None], np.full((1, levels), 400.0)), snap)[0, 0]
+    assert value == pytest.approx(exact, abs=limit)
 
 
 def test_levels_without_weight_are_none():
