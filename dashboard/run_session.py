@@ -26,6 +26,8 @@ from dashboard.run_view import RunsView
 from dashboard.run_watch import RunWatch
 from dashboard.session_work import SessionWork
 from data.errors import DataError
+from data.holdings import size_words
+from data.removing import made_by, remove_run
 from data.runs import Run
 
 LONGEST_TITLE = 200
@@ -195,14 +197,15 @@ class RunsSession:
                 _text(said.get("column")) or ("" if said.get("series") else self._choice[1]),
             )
             self._draw()
-        elif kind in ("pause", "cancel", "resume", "copy", "ask-delete", "delete") and run_id:
+        elif kind == "delete" and run_id:
+            self._delete(run_id, with_results=said.get("results") is True)
+        elif kind in ("pause", "cancel", "resume", "copy", "ask-delete") and run_id:
             {
                 "pause": self._pause,
                 "cancel": self._cancel,
                 "resume": self._resume,
                 "copy": self._copy,
                 "ask-delete": self._ask_delete,
-                "delete": self._delete,
             }[kind](run_id)
 
     def _pause(self, run_id: str) -> None:
@@ -235,27 +238,31 @@ class RunsSession:
         self._work.do(both, done)
 
     def _ask_delete(self, run_id: str) -> None:
-        def work() -> str:
+        def work() -> dict[str, Any]:
             run = self.watch.store.get(run_id)
             row = self.watch.read().row(run_id)
-            made = sum(result.path.is_relative_to(run.folder) for result in run.results)
-            elsewhere = len(run.results) - made
-            files = f" with {made} result{'s' if made != 1 else ''}" if made else ""
-            stays = " The maps that it put into the data folder stay there." if elsewhere else ""
+            inside = sum(result.path.is_relative_to(run.folder) for result in run.results)
+            files = f" with {inside} result{'s' if inside != 1 else ''}" if inside else ""
+            made = [
+                f"{item.title} ({item.amount}, {size_words(item.size)})" for item in made_by(self.library.root, run_id)
+            ]
+            stays = " What it put into the data folder stays there unless you choose otherwise." if made else ""
             title = row["title"] if row else run_id
-            return (
+            text = (
                 f"“{title}” is removed{files}, its settings and its log, for everybody who uses this data folder. "
                 f"This cannot be undone.{stays}"
             )
+            return {"id": run_id, "text": text, "made": made}
 
-        self._work.do(work, lambda text: self.view.tell("question", {"id": run_id, "text": text}, again=True))
+        self._work.do(work, lambda question: self.view.tell("question", question, again=True))
 
-    def _delete(self, run_id: str) -> None:
-        def work() -> None:
-            self.watch.store.delete(run_id)
+    def _delete(self, run_id: str, *, with_results: bool) -> None:
+        def work() -> str:
+            gone = remove_run(self.library.root, run_id, with_results=with_results)
             self.watch.read(now=True)
+            return f"The run was deleted{', and with it ' + ', '.join(item.title for item in gone) if gone else ''}."
 
-        self._work.do(work, lambda _: self._go(RunsAddress(), history="replace", say="The run was deleted."))
+        self._work.do(work, lambda sentence: self._go(RunsAddress(), history="replace", say=sentence))
 
     def _copy(self, run_id: str) -> None:
         def work() -> Form:

@@ -1,4 +1,5 @@
-"""Take one holding out of the data folder: all of it or, where that fails or is interrupted, nothing.
+"""Take one holding out of the data folder: all of it or, where that fails or is interrupted, nothing. And runs with what
+they made.
 
 Soundings, sites and tables go by one change of their manifest (`data.storage`). A cube or a folder of downloads is first
 renamed out of sight, which happens at once, and then deleted; what a kill leaves of it is deleted by the next removal.
@@ -16,7 +17,8 @@ from typing import Any
 
 from data.errors import StoreProblem
 from data.holdings import KIND_WORDS, Holding, holdings, size_words
-from data.home import cubes_dir, downloads_dir, sites_dir, soundings_place, tables_dir, volumes_dir
+from data.home import cubes_dir, downloads_dir, runs_dir, sites_dir, soundings_place, tables_dir, volumes_dir
+from data.runs import RunStore
 from data.storage import ManifestFolder
 
 _LEAVING = ".removing"
@@ -47,6 +49,26 @@ def remove(home: Path, key: str) -> Holding:
     }
     remover[found.kind](home, found)
     return found
+
+
+def made_by(home: Path, run_id: str) -> list[Holding]:
+    """What a run put into the data folder and is still there: what says itself that it is of that run."""
+    return [item for item in holdings(home) if item.attrs.get("run") == run_id]
+
+
+def remove_run(home: Path, run_id: str, *, with_results: bool = False) -> list[Holding]:
+    """Remove a run with all that lies in its folder, and `with_results` what it put into the data folder; returns that.
+
+    Raises
+    ------
+    NoSuchRun, RunBusy : there is none, or it is being computed; then nothing was removed.
+    StoreProblem : the run is gone, but something that it made cannot be removed; the sentence names it.
+    """
+    made = made_by(home, run_id) if with_results else []
+    RunStore(runs_dir(home)).delete(run_id)
+    for item in made:
+        remove(home, item.key)
+    return made
 
 
 def consequence(item: Holding) -> str:

@@ -42,7 +42,19 @@ _KEPT = (*COMPONENTS, *_GEOMETRY, "temperature", "specific_humidity", "orography
 _LAYOUT = 1
 _CHUNK = (30, 40)
 _OPEN_FILES = 12
-_FACTS = ("title", "instrument", "version", "scale", "catalog", "simulated", "source", "citation", "licence", "license")
+_FACTS = (
+    "title",
+    "instrument",
+    "version",
+    "scale",
+    "catalog",
+    "simulated",
+    "source",
+    "citation",
+    "licence",
+    "license",
+    "run",
+)
 
 
 class VolumeStore(SourceStore):

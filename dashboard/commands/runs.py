@@ -241,23 +241,33 @@ def _ask(name: str, home: Path | None, as_json: bool, what: str) -> None:
 
 @command.command("delete")
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@click.option(
+    "--with-results", is_flag=True, help="Also remove the maps and fields that they put into the data folder."
+)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @_home_option
 @_json_option
-def delete_command(runs: tuple[str, ...], yes: bool, home: Path | None, as_json: bool) -> None:
-    """Remove runs with their results, logs and checkpoints."""
-    store = _store(home)
+def delete_command(runs: tuple[str, ...], with_results: bool, yes: bool, home: Path | None, as_json: bool) -> None:
+    """Remove runs with the results in their folders, logs and checkpoints; what they put into the data folder stays, unless
+    `--with-results`.
+    """
+    from data.removing import made_by, remove_run
+
+    store, root = _store(home), _root(home)
     doomed = [_find(store, name) for name in runs]
     if not yes and not as_json:
         for run in doomed:
             click.echo(f"  {run.id}  {run.state}  {run.title}".rstrip())
+            for item in made_by(root, run.id):
+                fate = "removed, too" if with_results else "stays; --with-results removes it, too"
+                click.echo(f"    {item.key}  {item.title}, {item.amount} ({fate})")
         click.confirm(f"Delete {'these runs' if len(doomed) > 1 else 'this run'} with all results?", abort=True)
-    for run in doomed:
-        store.delete(run.id)
+    removed = [item.key for run in doomed for item in remove_run(root, run.id, with_results=with_results)]
     if as_json:
-        _print({"deleted": [run.id for run in doomed]})
+        _print({"deleted": [run.id for run in doomed], "removed": removed})
     else:
-        click.echo(f"Deleted {len(doomed)} run{'s' if len(doomed) > 1 else ''}.")
+        also = f" and {', '.join(removed)}" if removed else ""
+        click.echo(f"Deleted {len(doomed)} run{'s' if len(doomed) > 1 else ''}{also}.")
 
 
 @command.command("compare")

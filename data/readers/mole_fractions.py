@@ -270,7 +270,7 @@ def _packed(grid: xr.Dataset, path: Path, attrs: dict[str, Any], note: str) -> P
             catalog="carbontracker-nrt" if near else "carbontracker-ct2022-molefractions",
             note=note,
         )
-    kept = {key: str(attrs[key]) for key in ("source", "citation", "licence", "license") if attrs.get(key)}
+    kept = {key: str(attrs[key]) for key in ("source", "citation", "licence", "license", "run") if attrs.get(key)}
     name = str(attrs.get("collection") or re.split(r"(?i)[._-]?molefrac", path.name)[0] or path.stem)
     return pack(
         "volume",

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from data.home import runs_dir
+from data.home import cubes_dir, runs_dir
 from data.runs import RunStore
 from tests.analysis.sounding_archives import fill
 from tests.browser.dashboard_server import served
 from tests.browser.loop_recorder import LONG_SECONDS
 from tests.dashboard.run_examples import SERIES, done
 from tests.dashboard.run_kind_for_pages import ENVIRONMENT
+from tests.data.cube_examples import SMALL, make_cube, maps
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -185,9 +186,12 @@ def test_two_runs_are_compared_and_one_is_deleted(watched: Page, address: str, h
     watched.get_by_text("“Fine” is removed").wait_for()
     press(watched, "Keep it")
     assert second.folder.exists()
+    make_cube(cubes_dir(home) / "fine", maps(SMALL, 1), run=second.id)
     press(watched, "Delete")
+    watched.get_by_label("Also remove from the data folder: An example (1 map").check()
     watched.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    watched.get_by_text("The run was deleted.").wait_for()
+    watched.get_by_text("The run was deleted, and with it An example.").wait_for()
+    assert not (cubes_dir(home) / "fine").exists()
     assert not second.folder.exists()
     watched.get_by_role("link", name="Coarse").wait_for()
     assert watched.get_by_role("link", name="Fine").count() == 0

@@ -15,10 +15,11 @@ from dashboard import run_kinds
 from dashboard.library import Library
 from dashboard.run_session import RunsSession
 from dashboard.run_watch import RunWatch
-from data.home import runs_dir
+from data.home import cubes_dir, runs_dir
 from data.runs import RunStore
 from tests.dashboard.run_examples import done, queued, running
 from tests.dashboard.run_kind_for_pages import ENVIRONMENT
+from tests.data.cube_examples import SMALL, make_cube, maps
 
 
 @pytest.fixture(autouse=True)
@@ -213,6 +214,19 @@ def test_a_run_is_deleted_only_after_a_question(home: Path) -> None:
     other.session.poll()
     assert other.view["mode"] == "list"
     assert "it may have been deleted" in other.notice["text"]
+
+
+def test_what_a_run_put_into_the_data_folder_goes_only_where_that_is_chosen(home: Path) -> None:
+    for name, chosen in (("first", False), ("second", True)):
+        run = done(home)
+        make_cube(cubes_dir(home) / name, maps(SMALL, 2), run=run.id)
+        visitor = Visitor(home, f"run={run.id}")
+        visitor.says("ask-delete", id=run.id)
+        assert visitor.question["made"][0].startswith("An example (2 maps, ")
+        assert "stays there unless you choose otherwise" in visitor.question["text"]
+        visitor.says("delete", id=run.id, results=chosen)
+        assert not run.folder.exists() and (cubes_dir(home) / name).exists() != chosen
+    assert visitor.notice["text"] == "The run was deleted, and with it An example."
 
 
 def test_a_run_at_work_is_not_deleted(home: Path) -> None:

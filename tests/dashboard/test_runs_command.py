@@ -9,9 +9,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from dashboard.cli import main
-from data.home import runs_dir
+from data.home import cubes_dir, runs_dir
 from data.runs import RunStore
 from tests.analysis.run_examples import ENVIRONMENT, expected, followed, made
+from tests.data.cube_examples import SMALL, make_cube, maps
 
 
 @pytest.fixture
@@ -77,6 +78,19 @@ def test_a_failed_run_says_so(store):
     assert resumed["state"] == "failed"
 
 
+def test_maps_of_a_run_go_with_it_only_if_asked(store, home):
+    ids = [done(store, items=1), done(store, items=2)]
+    for run_id in ids:
+        make_cube(cubes_dir(home) / run_id, maps(SMALL, 1), run=run_id)
+    asked = call("delete", ids[0], code=1, answer="n\n").output
+    assert f"cube:{ids[0]}  An example, 1 map (stays; --with-results removes it, too)" in asked
+    assert told("delete", ids[0]) == {"deleted": [ids[0]], "removed": []}
+    asked = call("delete", ids[1], "--with-results", code=1, answer="n\n").output
+    assert "(removed, too)" in asked
+    assert f"Deleted 1 run and cube:{ids[1]}." in call("delete", ids[1], "--with-results", "--yes").stdout
+    assert [path.name for path in cubes_dir(home).iterdir() if not path.name.startswith(".")] == [ids[0]]
+
+
 def test_pause_resume_cancel_delete(store):
     started = told("start", "example", "--set", "items=400", "--set", "seconds=0.05", "--workers", "1", "--detach")
     assert started["state"] in ("queued", "running")
@@ -89,7 +103,7 @@ def test_pause_resume_cancel_delete(store):
     assert told("resume", run_id, "--detach", "--workers", "1")["state"] == "queued"
     assert f"{run_id} is cancelled." in call("cancel", run_id).stdout
     assert "Abort" in call("delete", run_id, code=1, answer="n\n").output
-    assert told("delete", run_id) == {"deleted": [run_id]}
+    assert told("delete", run_id) == {"deleted": [run_id], "removed": []}
     assert told("list") == []
 
 

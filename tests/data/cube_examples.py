@@ -28,11 +28,17 @@ def maps(grid: Grid, count: int, *, seed: int = 0, gaps: float = 0.1) -> np.ndar
 
 
 def make_cube(
-    path: Path, values: np.ndarray, *, grid: Grid = SMALL, variable: Variable = XCO2, seal: Sequence[int] = ()
+    path: Path,
+    values: np.ndarray,
+    *,
+    grid: Grid = SMALL,
+    variable: Variable = XCO2,
+    seal: Sequence[int] = (),
+    **attrs: str,
 ) -> Cube:
     """A cube of monthly maps, sealed after each of the given numbers of steps."""
     cube = Cube.create(
-        path, name="example", title="An example", grid=grid, variables=[variable], attrs={"simulated": 1}
+        path, name="example", title="An example", grid=grid, variables=[variable], attrs={"simulated": 1, **attrs}
     )
     for step, (time, field) in enumerate(zip(months(len(values)), values, strict=True), start=1):
         cube.write(time, {variable.name: field})

@@ -7,19 +7,26 @@ import os
 import shutil
 from pathlib import Path
 
+import h5netcdf
 import pytest
 from filelock import FileLock
 
 from data import removing
 from data.errors import StoreProblem
 from data.holdings import holdings
-from data.home import cubes_dir, downloads_dir, soundings_dir
+from data.home import cubes_dir, downloads_dir, soundings_dir, volumes_dir
 from data.importing import import_paths
-from data.removing import consequence, remove
+from data.readers import read
+from data.removing import consequence, made_by, remove, remove_run
+from data.runs import NoSuchRun, RunBusy
 from data.soundings import SoundingArchive
 from data.soundings.table import to_table
 from data.verifying import verify
+from data.volumes import VolumeStore
+from tests.dashboard.run_examples import done, running
+from tests.data.cube_examples import SMALL, make_cube, maps
 from tests.data.folder_examples import KEYS, fill
+from tests.data.level_files import level_file
 from tests.data.sounding_examples import product, random_product
 
 
@@ -168,3 +175,43 @@ def test_real_files_are_removed_and_imported_again(tmp_path, real: Path):
     assert [record.status for record in again] == [record.status for record in first]
     assert {item.key: item.count for item in holdings(tmp_path)} == before
     assert json.loads((soundings_dir(tmp_path) / "manifest.json").read_text())["version"] == 3
+
+
+def test_a_run_goes_and_what_it_made_stays_unless_asked(tmp_path):
+    home = fill(tmp_path)
+    for name in ("first", "second"):
+        run = done(home, title=name)
+        make_cube(cubes_dir(home) / name, maps(SMALL, 2), run=run.id)
+        assert [item.key for item in made_by(home, run.id)] == [f"cube:{name}"]
+        gone = remove_run(home, run.id, with_results=name == "second")
+        assert [item.key for item in gone] == (["cube:second"] if name == "second" else [])
+        assert not run.folder.exists()
+    assert sorted(item.key for item in holdings(home)) == sorted([*KEYS, "cube:first"])
+    assert problems(home) == []
+
+
+def test_a_cube_that_took_the_name_of_a_runs_cube_is_not_the_runs(tmp_path):
+    run = done(tmp_path)
+    make_cube(cubes_dir(tmp_path) / "maps", maps(SMALL, 1), run="20260101-000000-grid-abcd")
+    assert remove_run(tmp_path, run.id, with_results=True) == [] and len(holdings(tmp_path)) == 1
+
+
+def test_fields_on_levels_belong_to_the_run_that_made_them(tmp_path):
+    run = done(tmp_path)
+    path = tmp_path / "carbonweather.molefrac_2020-01.nc"
+    level_file(path)
+    with h5netcdf.File(path, "a") as file:
+        file.attrs["run"] = run.id
+    VolumeStore(volumes_dir(tmp_path)).append(read(path))
+    (gone,) = remove_run(tmp_path, run.id, with_results=True)
+    assert gone.kind == "volume" and len(holdings(tmp_path)) == 0
+
+
+def test_a_run_at_work_keeps_everything(tmp_path):
+    working = running(tmp_path)
+    make_cube(cubes_dir(tmp_path) / "maps", maps(SMALL, 1), run=working.configuration.id)
+    with pytest.raises(RunBusy, match="cancel it first"):
+        remove_run(tmp_path, working.configuration.id, with_results=True)
+    with pytest.raises(NoSuchRun):
+        remove_run(tmp_path, "nothing", with_results=True)
+    assert len(holdings(tmp_path)) == 1

@@ -80,8 +80,10 @@ export function render({model, el}) {
   const showQuestion = () => {
     const question = parse(model.question)
     if (!question?.id) { if (ask.open) ask.close(); return }
+    const results = make("input", {type: "checkbox"})
     ask.replaceChildren(make("h3", {id: "ask-title"}, "Delete this run?"), make("p", {}, question.text),
-      make("div", {class: "actions"}, button("Delete", {kind: "danger filled", glyph: "remove", onclick: () => { ask.close(); say({kind: "delete", id: question.id}) }}),
+      ...(question.made?.length ? [make("label", {class: "made"}, results, ` Also remove from the data folder: ${question.made.join("; ")}`)] : []),
+      make("div", {class: "actions"}, button("Delete", {kind: "danger filled", glyph: "remove", onclick: () => { ask.close(); say({kind: "delete", id: question.id, results: results.checked}) }}),
         button("Keep it", {autofocus: true, onclick: () => ask.close()})))
     if (!ask.open) ask.showModal()
   }
