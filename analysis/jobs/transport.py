@@ -100,6 +100,9 @@ def run(context: JobContext) -> None:
         context.log(f"Going on from {plan.weather.time_edges[plan.numbers[0] + simulation.done]} UTC.")
     else:
         _say(context, plan)
+        for label, sampler in more.items():
+            for note in sampler.notes:
+                context.log(f"Samples {label}: {note}")
         simulation.begin()
     try:
         _advance(context, simulation)
@@ -124,7 +127,8 @@ def samplers(plan: Plan, folder: Path | None) -> dict[str, Any]:
         return {}
     from analysis.sampling import samplers_from
 
-    made = samplers_from(plan.samples, plan.grid, plan.start, plan.end, folder=folder)
+    longest = float(plan.settings["longest_step"])
+    made = samplers_from(plan.samples, plan.grid, plan.start, plan.end, folder=folder, longest_step=longest)
     return {str(sampler.label): sampler for sampler in made}
 
 
