@@ -348,7 +348,8 @@ def _refuse_unused(
             held = ", ".join(names[:8]) or "nothing on a grid"
             raise FluxProblem(
                 f"{path}: expected surface fluxes of known components, found {held}; say which component a variable is "
-                "(components: {variable: biosphere, ocean, fossil or fire}), or leave the file out."
+                "(flux_variables of a run, components in Python: {variable: biosphere, ocean, fossil or fire}), or leave the "
+                "file out."
             )
     held_components = {component for component, _ in found}
     absent = [what for what in components or () if not isinstance(components, Mapping) and what not in held_components]
@@ -369,7 +370,7 @@ def _refuse_twice(
         return
     raise FluxProblem(
         f"The {component} flux is given twice, as {' and as '.join(series.source for series in several[:3])}; leave one out, or "
-        f"name those that add up (components: {{{variables[0]}: {component}, ...}})."
+        f"name those that add up (flux_variables of a run: {{{variables[0]}: {component}, ...}})."
     )
 
 
