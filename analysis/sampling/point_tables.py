@@ -87,13 +87,20 @@ def read_table(path: Path) -> pd.DataFrame:
             f"{path}: expected a table of at most {LARGEST_TABLE_BYTES / 2**30:g} GiB, found {size / 2**30:.0f}; split it, or "
             "thin the requests."
         )
-    with reading(path, _EXPECTED):
-        if path.suffix.lower() in (".parquet", ".pq"):
-            frame = pd.read_parquet(path)
-        else:
-            options: dict[str, Any] = {"encoding": "utf-8-sig", "skipinitialspace": True, "skiprows": _remarks(path)}
-            texts = {name: str for name in _text_columns(path, options)}
-            frame = pd.read_csv(path, dtype=texts, **options)
+    try:
+        with reading(path, _EXPECTED):
+            if path.suffix.lower() in (".parquet", ".pq"):
+                frame = pd.read_parquet(path)
+            else:
+                options: dict[str, Any] = {
+                    "encoding": "utf-8-sig",
+                    "skipinitialspace": True,
+                    "skiprows": _remarks(path),
+                }
+                texts = {name: str for name in _text_columns(path, options)}
+                frame = pd.read_csv(path, dtype=texts, **options)
+    except FileProblem as problem:  # the reader's remedy is for downloaded files
+        raise FileProblem(path, expected=_EXPECTED, found=problem.found, remedy="correct it or name another") from None
     frame.columns = [str(name).strip().strip('"').lower() for name in frame.columns]
     if frame.empty:
         raise SamplingError(f"{path}: expected {_EXPECTED}, found a header without rows; add requests.")
