@@ -34,7 +34,7 @@ def stated_spans(path: Path, times: np.ndarray, attrs: Mapping[str, object]) -> 
         if all(span is not None for span in holding):
             return holding
     if len(times) == 1:
-        return [_holding(times[0], _period(path, str(attrs.get("period", ""))))]
+        return [_holding(times[0], _period(path, str(attrs.get("period", "")))) or _around(path, times[0])]
     return [None] * len(times)
 
 
@@ -95,6 +95,20 @@ def _period(path: Path, words: str) -> Span | None:
     # CarbonTracker's "flux1x1.2014": the year is no part of the resolution
     found = period_of(path.with_name(re.sub(r"\d+x\d+\.(?=(?:19|20)\d\d)", "-", path.name)))
     return None if found is None else (found.start, found.end)
+
+
+def _around(path: Path, time: np.datetime64) -> Span | None:
+    """The year, month or day whose middle a raster's time is: rasters have no time inside, so their readers give that of the
+    period in a name of their own kind (ODIAC's "_1907.tif").
+    """
+    if not re.search(r"(?i)\.tiff?(?:\.gz)?$", path.name):
+        return None
+    for unit in "YMD":
+        first = to_unit(time, unit)
+        start, end = to_unit(first, "s"), to_unit(first + 1, "s")
+        if time == start + (end - start) // 2:
+            return start, end
+    return None
 
 
 def _holding(time: np.datetime64, span: Span | None) -> Span | None:

@@ -24,7 +24,7 @@ _NOT_A_FLUX = re.compile(
 _PATTERNS = (
     ("fire", re.compile(r"fire|biomass.?burn|burning|gfed")),
     ("ocean", re.compile(r"ocean|ocn|air.sea|fgco2")),
-    ("fossil", re.compile(r"foss|anthrop|fuel|edgar|emi_co2|(?:^|_)ff(?:_|$)")),
+    ("fossil", re.compile(r"foss|anthrop|fuel|edgar|emi_co2|(?:^|_)ff(?:_|$)|carbon_dioxide_due_to_emission$")),
     ("biosphere", re.compile(r"bio(?!mass)|(?:^|_)n[eb]e(?:_|$)|(?:^|[_ ])land(?:[_ ]|$)|terrestrial|vegetation")),
 )
 _UPTAKE = re.compile(r"(?:^|_)n[eb]p(?:_|$)")

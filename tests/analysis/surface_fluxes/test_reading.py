@@ -231,6 +231,32 @@ def test_what_counts_downward_is_turned(tmp_path):
     np.testing.assert_allclose(inventory.at(np.datetime64("2014-02-02"))["ocean"], -1e-9, rtol=1e-6)
 
 
+def test_emission_maps_of_other_providers(tmp_path):
+    kilograms = np.zeros((1, 18, 36))
+    kilograms[0, 12, 30] = 3e-9
+    path = write(tmp_path / "plain.nc", units="kg m-2 s-1", fluxes=kilograms, days=["2022-07-01"])
+    with xr.open_dataset(path) as known:
+        edgar = known.load().isel(time=0, drop=True)
+    edgar["fluxes"].attrs["standard_name"] = "tendency_of_atmosphere_mass_content_of_carbon_dioxide_due_to_emission"
+    edgar.to_netcdf(tmp_path / "v8.0_FT2022_GHG_CO2_2022_TOTALS_flx.nc")
+    inventory = read_inventory(tmp_path / "v8.0_FT2022_GHG_CO2_2022_TOTALS_flx.nc", uniform("10x10"))
+    assert inventory.at(np.datetime64("2022-12-31"))["fossil"][12, 30] == pytest.approx(3e-6 / 44.009)
+
+    import rasterio
+
+    tonnes = np.zeros((18, 36), "f4")
+    tonnes[5, 30] = 1e6  # north first: the same cell
+    tif = tmp_path / "odiac2023_1km_excl_intl_1907.tif"
+    profile = {"driver": "GTiff", "height": 18, "width": 36, "count": 1, "dtype": "float32", "crs": "EPSG:4326"}
+    with rasterio.open(tif, "w", **profile, transform=rasterio.transform.from_origin(-180, 90, 10, 10)) as file:
+        file.write(tonnes, 1)
+    odiac = read_inventory(tif, uniform("10x10"))
+    (series,) = odiac.components["fossil"]
+    assert (series.starts[0], series.ends[0]) == (np.datetime64("2019-07-01"), np.datetime64("2019-08-01"))
+    moles = odiac.at(np.datetime64("2019-07-09"))["fossil"] * uniform("10x10").area * 31 * 86_400
+    assert moles[12, 30] == pytest.approx(1e12 / 12.011, rel=1e-6) and moles.sum() == pytest.approx(moles[12, 30])
+
+
 def test_a_regional_map_is_nothing_elsewhere(tmp_path):
     path = write(tmp_path / "flux_2014.nc", fossil_flux_imp=random_fluxes()["fossil_flux_imp"])
     with xr.open_dataset(path) as known:
