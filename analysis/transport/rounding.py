@@ -25,7 +25,7 @@ ASIDE, BEGINNINGS = 29, 64
 
 def first_turn(air_mass: np.ndarray) -> float:
     """Where in the sequence (0..1) some steps begin: from the bits of the lowest layer's air."""
-    return zlib.crc32(np.ascontiguousarray(air_mass[0])) / 2**32
+    return zlib.crc32(np.ascontiguousarray(air_mass[0]).data) / 2**32
 
 
 def dither(length: int, turn: float, dtype: np.dtype) -> np.ndarray:
