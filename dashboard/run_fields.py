@@ -57,11 +57,13 @@ class Field:
                 parts.append(f"{low:.10g} to {high:.10g}{unit}")
             else:
                 parts.append(f"at least {low:.10g}{unit}" if low is not None else f"at most {high:.10g}{unit}")
-        if self.default is not None and self.default != [] and self.default != "":
+        if self.default not in (None, [], {}, ""):
             labels = {choice.value: choice.label for choice in self.choices}
             values = self.default if isinstance(self.default, list) else [self.default]
             if self.kind != "boolean":
                 shown = ", ".join(labels.get(plain_text(value), plain_text(value)) for value in values)
+                if isinstance(self.default, Mapping):
+                    shown = ", ".join(f"{name}: {plain_text(value)}" for name, value in self.default.items())
                 parts.append(f"default {shown}{unit}")
         elif not self.required and self.kind not in ("boolean",):
             parts.append("may be left empty")

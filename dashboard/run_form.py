@@ -47,7 +47,12 @@ def typed(field: Field, value: Any) -> Any:
             for pair in pairs
         )
     if field.kind == "yaml":
-        return "" if value is None else yaml.safe_dump(value, sort_keys=False, default_flow_style=True).strip()
+        simple = isinstance(value, Mapping) and not any(isinstance(part, Mapping | list) for part in value.values())
+        return (
+            ""
+            if value in (None, {}, [])
+            else yaml.safe_dump(value, sort_keys=False, default_flow_style=not simple).strip()
+        )
     return plain_text(value)
 
 

@@ -64,11 +64,12 @@ class Results:
             self.context.check()
             linked(path, folder / path.name)
         if len(files) > MOST_FILES:
-            self.context.add_result(name, folder.name, "files")
+            self.context.add_result(name, folder.name, f"folder of {len(files)} files")
             return
         for path in files:
-            part = f": {path.stem.rpartition('_')[2]}" if len(files) > 1 else ""
-            self.context.add_result(name + part, f"{folder.name}/{path.name}", "files")
+            part = f": {path.stem.removeprefix(series.stem).strip('_').replace('_', ' ')}" if len(files) > 1 else ""
+            kind = "zarr store" if path.is_dir() else "netCDF file"
+            self.context.add_result(name + part, f"{folder.name}/{path.name}", kind)
 
     def _tables(self) -> None:
         for name, file, kind, rows in (

@@ -41,7 +41,7 @@ SCHEMA: dict[str, Any] = {
         "weather": {
             "title": "Weather",
             "description": (
-                "Folder of a weather pack (`carbonweather weather` makes them), or 'synthetic' for made-up winds of any time. "
+                "Folder of a weather pack (carbonweather weather makes them), or 'synthetic' for made-up winds of any time. "
                 "Paths that do not begin with '/' are looked for in the data folder."
             ),
             "type": "string",

@@ -104,7 +104,7 @@ def test_a_killed_run_ends_with_the_same_bytes(tmp_path, weather, fluxes):
     assert "Going on from 2022-0" in found.log_tail(100)
     assert sums(found) == sums(expected)
     kinds = sorted({result.kind for result in found.results})
-    assert kinds == ["cube", "files", "samples", "series", "state", "table", "volume"]
+    assert kinds == ["cube", "netCDF file", "samples", "series", "state", "table", "volume"]
     cubes = [Cube.open(home / "cubes" / next((home / "cubes").iterdir()).name) for home in (undisturbed, disturbed)]
     assert np.array_equal(*(cube.read("xco2", 2).to_numpy() for cube in cubes))
 
