@@ -27,6 +27,7 @@ from analysis.transport.mixing import Diffusion
 from analysis.transport.step import LONGEST_STEP_S, State, Transport, steps_needed
 from analysis.transport.team import Team
 from tests.analysis.transport.known_flows import weather
+from tests.analysis.weather.fossil_years import fossil_years
 from tests.benchmarks import Figure
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -88,15 +89,17 @@ print((peak() - before) / used)
 
 
 def run(quick: bool) -> dict[str, Figure]:
-    """Keys: copy_gb_s; for 48 and 150 tracers x, y, z, diffuse _gups_N and _share_N; numpy_x_gups; compile_s, start_s;
-    memory_copies; year_3x2_h, year_refined_h, year_global1_h and steps a day of each; threads.
+    """Keys: copy_gb_s; for 48 and 150 tracers x, y, z, diffuse _gups_N and _share_N; numpy_x_gups; year_3x2_h,
+    year_refined_h, year_global1_h and steps a day of each; memory_copies; compile_s, start_s; threads; and, not with
+    `quick`, interhemispheric_ppm and exchange_time_yr of fossil CO2 (`fossil_years`) with the seconds it takes. `quick`
+    means fewer runs of the same cases.
     """
     runs = 2 if quick else 5
     levels = ecmwf_levels(34)
     with Team() as team:
         copied = copy_bandwidth(team, runs)
         figures = {"threads": Figure(team.threads, "threads"), "copy_gb_s": Figure(copied, "GB/s", runs)}
-        grid = uniform("6x4" if quick else "3x2")
+        grid = uniform("3x2")
         for tracers in (48, 150):
             for name, rate in kernel_rates(grid, levels, tracers, team, runs).items():
                 figures[f"{name}_gups_{tracers}"] = Figure(rate, "Gupdates/s", runs)
@@ -104,21 +107,32 @@ def run(quick: bool) -> dict[str, Figure]:
         figures["numpy_x_gups"] = Figure(numpy_rate(grid, 48, runs), "Gupdates/s", runs)
         years = {
             "3x2": (grid, levels, 150),
-            "refined": (uniform("6x4") if quick else refined(), levels, 150),
-            "global1": (uniform("6x4" if quick else "1x1"), ecmwf_levels(25), 5),
+            "refined": (refined(), levels, 150),
+            "global1": (uniform("1x1"), ecmwf_levels(25), 5),
         }
         for name, (where, layers, tracers) in years.items():
-            seconds, a_day = year(where, layers, tracers, team, runs)
-            figures[f"year_{name}_h"] = Figure(seconds / 3600, "h", runs)
+            seconds, a_day = year(where, layers, tracers, team, 1 if quick else runs)
+            figures[f"year_{name}_h"] = Figure(seconds / 3600, "h", 1 if quick else runs)
             figures[f"year_{name}_steps_a_day"] = Figure(a_day, "steps")
-    figures["memory_copies"] = Figure(
-        float(_answer(MEMORY_PROGRAM, *(("6x4", "48") if quick else ("3x2", "150")))), "copies"
-    )
+        if not quick:
+            figures |= interhemispheric(team)
+    figures["memory_copies"] = Figure(float(_answer(MEMORY_PROGRAM, "3x2", "150")), "copies")
     with tempfile.TemporaryDirectory(prefix="carbonweather-bench-") as cache:
         first, *later = (float(_answer(STEP_PROGRAM, cache=cache)) for _ in range(1 + runs))
     figures["compile_s"] = Figure(first, "s")
     figures["start_s"] = Figure(median(later), "s", runs)
     return figures
+
+
+def interhemispheric(team: Team) -> dict[str, Figure]:
+    """Fossil CO2 of two years in the made-up weather: what the second year says."""
+    start = perf_counter()
+    found = fossil_years(uniform("6x4"), ecmwf_levels(25), 730, team, longest=7200.0)
+    return {
+        "interhemispheric_ppm": Figure(found.surface_ppm, "ppm"),
+        "exchange_time_yr": Figure(found.surface_exchange_yr, "years"),
+        "fossil_two_years_s": Figure(perf_counter() - start, "s"),
+    }
 
 
 def copy_bandwidth(team: Team, runs: int) -> float:
