@@ -52,7 +52,7 @@ _POPULATION = "a GPW population count: ESRI ASCII grid or GeoTIFF named gpw_v4_p
 def cell_area_m2(grid: xr.Dataset) -> xr.DataArray:
     """Area of the cells of a canonical grid on the sphere of equal area: (lat,), m2; cells of one row are equal."""
     edges = np.sin(np.radians(grid["lat_bnds"].to_numpy()))
-    width = np.radians(np.median(np.diff(grid["lon_bnds"].to_numpy(), axis=1)))
+    width = np.radians(np.mean(np.diff(grid["lon_bnds"].to_numpy(), axis=1)))  # single ones are rounded to 1e-6 degree
     return xr.DataArray(EARTH_RADIUS_M**2 * width * (edges[:, 1] - edges[:, 0]), dims="lat", attrs={"units": "m2"})
 
 
