@@ -10,6 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+_SUGGESTED = ("regions", "weather", "transports")
+"""Sources of choices beside which anything else may be written."""
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -95,7 +98,8 @@ def fields_of(schema: Mapping[str, Any], choices: Mapping[str, Sequence[Choice]]
     Parameters
     ----------
     schema : JSON schema 2020-12 of an object; `x-unit` and `x-choices-from` of a property are understood.
-    choices : what each source that `x-choices-from` names offers ("instruments", "variables", "cubes", "regions").
+    choices : what each source that `x-choices-from` names offers ("instruments", "variables", "cubes", "regions",
+        "weather", "transports").
     """
     offered = choices or {}
     required = set(schema.get("required", ()))
@@ -112,7 +116,7 @@ def _field(name: str, schema: dict[str, Any], required: bool, offered: Mapping[s
         choices = tuple(offered.get(source, ()))
     return Field(
         name=name,
-        kind=_kind(schema, items, choices if source != "regions" or schema.get("type") == "array" else ()),
+        kind=_kind(schema, items, choices if source not in _SUGGESTED or schema.get("type") == "array" else ()),
         title=str(schema.get("title") or name.replace("_", " ").capitalize()),
         description=str(schema.get("description", "")),
         unit=str(schema.get("x-unit", "")),

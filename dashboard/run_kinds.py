@@ -13,10 +13,15 @@ from typing import TYPE_CHECKING
 from dashboard.run_fields import Choice, Field, fields_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from analysis.jobs import Job
     from dashboard.library import Library
 
 log = logging.getLogger(__name__)
+
+_EARLIER = 50
+"""Earlier runs that are offered."""
 
 _LOADING = threading.Lock()
 """Two threads that first import the same libraries can trip over half-made modules."""
@@ -62,6 +67,8 @@ def offered(library: Library) -> dict[str, tuple[Choice, ...]]:
             Choice(name, f"{name} ({units[name]})" if units.get(name) not in (None, "", "1") else name)
             for name in variables
         ),
+        "weather": weather_packs(library.root),
+        "transports": earlier_transports(library.root),
         "cubes": tuple(Choice(name, cube.title or name) for name, cube in library.cubes().items()),
         "regions": tuple(
             Choice(f"{group}/{name}", f"{name} ({group})") for group, names in region_names().items() for name in names
@@ -71,3 +78,21 @@ def offered(library: Library) -> dict[str, tuple[Choice, ...]]:
 
 def _said_simulated(name: str) -> str:
     return name if "simulated" in name.lower() else f"{name} (simulated)"
+
+
+def weather_packs(root: Path) -> tuple[Choice, ...]:
+    """Made-up winds, and the packs of a data folder by their places in it."""
+    from data.home import weather_dir
+
+    packs = sorted(path.parent for path in weather_dir(root).glob("[!.]*/zarr.json"))
+    found = [Choice(pack.relative_to(root).as_posix(), pack.name) for pack in packs]
+    return (Choice("synthetic", "made-up winds"), *found)
+
+
+def earlier_transports(root: Path) -> tuple[Choice, ...]:
+    """Finished transport runs that another may go on from, newest first."""
+    from data.home import runs_dir
+    from data.runs import RunStore
+
+    runs = [run for run in RunStore(runs_dir(root)).list() if run.kind == "transport" and run.state == "done"]
+    return tuple(Choice(run.id, run.title or run.id) for run in runs[:_EARLIER])

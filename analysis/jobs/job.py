@@ -45,7 +45,8 @@ class Job:
     name : as in `analysis.jobs.registry.JOBS`.
     title, summary : for the form: a few words, and a sentence or two.
     schema : JSON schema 2020-12 of the settings, an object. Each property has title, description, default where there
-        is one, and may have `x-unit` and `x-choices-from` ("instruments", "variables", "cubes", "regions").
+        is one, and may have `x-unit` and `x-choices-from` ("instruments", "variables", "cubes", "regions", "weather",
+        "transports").
     run : computes. It must give the same results whenever it is called with the same settings, inputs and seed.
     preview : what it will cost, from settings (complete) and data folder, quickly.
     inputs : what it reads, with hashes, from settings (complete) and data folder.

@@ -52,11 +52,11 @@ def inputs(settings: dict[str, Any], home: Path) -> list[RunInput]:
 
 def _pack_input(named: str, home: Path) -> RunInput:
     """A pack by what it says of itself, which is written last and never changed: it need not be read whole."""
-    from analysis.simulation.plan import placed
+    from analysis.simulation.plan import pack_place
     from analysis.weather import Weather
     from data.runs import RunInput
 
-    path = named if "://" in named else str(placed(home, named, "weather"))
+    path = pack_place(home, named)
     digest = hashlib.sha256(json.dumps(Weather(path).attrs, sort_keys=True).encode()).hexdigest()
     return RunInput(f"weather pack {Path(path).name}", path, digest)
 

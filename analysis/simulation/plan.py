@@ -23,7 +23,7 @@ from analysis.transport.fluxes import air_mass
 from analysis.transport.step import steps_needed
 from analysis.weather import Weather, WeatherProblem
 from analysis.weather.pack import to_second
-from data.home import cubes_dir
+from data.home import cubes_dir, weather_dir
 
 CHECKED_INTERVALS = 24
 """Intervals of weather, evenly spread, that are replayed before a run; each is looked at again when its turn comes."""
@@ -159,6 +159,19 @@ def placed(home: Path, path: str, setting: str) -> Path:
     return place
 
 
+def pack_place(home: Path, named: str) -> str:
+    """Where a pack lies: an address, a path, or the name of one in the data folder.
+
+    Raises
+    ------
+    PlanProblem : nothing is there.
+    """
+    if "://" in named:
+        return named
+    own = weather_dir(home) / named
+    return str(own if (own / "zarr.json").is_file() else placed(home, named, "weather"))
+
+
 def flux_file(home: Path, named: str) -> Path:
     """A file or folder of fluxes, or a gridded product of the data folder by its name.
 
@@ -190,7 +203,7 @@ def sample_entries(settings: Mapping[str, Any], home: Path) -> tuple[dict[str, A
 def _weather(settings: Mapping[str, Any], home: Path) -> WeatherSource:
     named = settings["weather"]
     if named != choices.SYNTHETIC:
-        return Weather(named if "://" in named else placed(home, named, "weather"))
+        return Weather(pack_place(home, named))
     for name in ("start", "end"):
         if settings[name] is None:
             raise wrong(name, "a day, since made-up weather has no beginning and end", "none", "give one")

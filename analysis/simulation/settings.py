@@ -41,12 +41,13 @@ SCHEMA: dict[str, Any] = {
         "weather": {
             "title": "Weather",
             "description": (
-                "Folder of a weather pack (carbonweather weather makes them), or 'synthetic' for made-up winds of any time. "
+                "Folder of a weather pack (carbonweather weather makes them) or its name, or 'synthetic' for made-up winds of any time. "
                 "Paths that do not begin with '/' are looked for in the data folder."
             ),
             "type": "string",
             "minLength": 1,
             "maxLength": 1000,
+            "x-choices-from": "weather",
             "default": SYNTHETIC,
         },
         "start": {
@@ -166,6 +167,7 @@ SCHEMA: dict[str, Any] = {
             "description": "Id of an earlier transport run on the same grid, or its file final_state.npz. Empty: the same everywhere.",
             "type": "string",
             "maxLength": 1000,
+            "x-choices-from": "transports",
             "default": "",
         },
         "scheme": {
