@@ -22,11 +22,11 @@ from bokeh.models import (
     Range1d,
     Span,
 )
-from bokeh.plotting import figure
 
 from analysis.statistics.stability import Stability, ZoneRow
 from analysis.statistics.vertical import VerticalAxis
 from dashboard.atmosphere_shown import History, Limits, Moment, ZoneShape, axis_edges
+from dashboard.figure_frame import framed, paint
 from dashboard.linked import hovmoller, milliseconds
 from dashboard.server import outline
 from data.cube.grid import Grid
@@ -237,16 +237,10 @@ class AtmosphereViews:
 
     def set_dark(self, dark: bool) -> None:
         """Colours that suit the page's theme."""
-        ink, paper, grid = ("#dfe7ee", "#121a22", "#2c3a47") if dark else ("#22313f", "#ffffff", "#e4e9ee")
-        for fig in self.figures.values():
-            fig.border_fill_color = fig.background_fill_color = paper
-            fig.title.text_color = ink
-            fig.grid.grid_line_color = grid
-            for axis in (*fig.xaxis, *fig.yaxis):
-                axis.major_label_text_color = axis.axis_label_text_color = ink
+        shown = paint(self.figures.values(), dark=dark)
         for bar in self._bars:
-            bar.background_fill_color = paper
-            bar.major_label_text_color = ink
+            bar.background_fill_color = shown.paper
+            bar.major_label_text_color = shown.ink
         self._coast.glyph.line_color = "#f4f7f9" if dark else "#1d2a35"
 
     # -- figures -----------------------------------------------------------------------------------------------------
@@ -262,29 +256,6 @@ class AtmosphereViews:
             "dh": [high - low],
         }
 
-    def _frame(self, title: str, **options: Any) -> Any:
-        fig = figure(
-            sizing_mode="stretch_both",
-            min_height=150,
-            toolbar_location=None,
-            tools="",
-            title=title,
-            min_border=2,
-            min_border_right=8,
-            margin=0,
-            output_backend="canvas",
-            outline_line_color=None,
-            border_line_color=None,
-            **options,
-        )
-        fig.title.text_font_size, fig.title.text_font_style = "12px", "bold"
-        for axis in (*fig.xaxis, *fig.yaxis):
-            axis.major_label_text_font_size, axis.axis_label_text_font_size = "10px", "11px"
-            axis.axis_label_text_font_style = "normal"
-            axis.axis_label_standoff = 2
-            axis.minor_tick_line_color = axis.axis_line_color = axis.major_tick_line_color = None
-        return fig
-
     def _on_height(self, fig: Any) -> None:
         fig.yaxis.ticker = self.ticks
 
@@ -297,7 +268,7 @@ class AtmosphereViews:
         self._bars.append(bar)
 
     def _section(self, title: str, name: str) -> Any:
-        fig = self._frame(title, x_range=self.latitude, y_range=self.height)
+        fig = _frame(title, x_range=self.latitude, y_range=self.height)
         fig.xaxis.formatter = CustomJSTickFormatter(code=_LATITUDE)
         fig.xaxis.ticker = self.latitudes if name == "section" else self.few_latitudes
         fig.grid.visible = False
@@ -342,7 +313,7 @@ class AtmosphereViews:
         )
 
     def _profile(self) -> Any:
-        fig = self._frame("Profile", x_range=Range1d(start=380.0, end=430.0), y_range=self.height)
+        fig = _frame("Profile", x_range=Range1d(start=380.0, end=430.0), y_range=self.height)
         fig.xaxis.axis_label = "ppm"
         fig.xaxis.ticker.desired_num_ticks = 4
         self._on_height(fig)
@@ -362,7 +333,7 @@ class AtmosphereViews:
         return fig
 
     def _map(self) -> Any:
-        fig = self._frame("Column mean", x_range=Range1d(start=-180, end=180), y_range=Range1d(start=-90, end=90))
+        fig = _frame("Column mean", x_range=Range1d(start=-180, end=180), y_range=Range1d(start=-90, end=90))
         fig.xaxis.formatter = CustomJSTickFormatter(code=_LONGITUDE)
         fig.yaxis.formatter = CustomJSTickFormatter(code=_LATITUDE)
         fig.xaxis.ticker, fig.yaxis.ticker = self.longitudes, self.latitudes
@@ -378,7 +349,7 @@ class AtmosphereViews:
         return fig
 
     def _history(self) -> Any:
-        fig = self._frame(
+        fig = _frame(
             "Height and time", x_axis_type="datetime", x_range=Range1d(start=0.0, end=1.0), y_range=self.height
         )
         fig.xaxis.formatter = DatetimeTickFormatter(
@@ -416,3 +387,7 @@ def _degrees(start: float, width: float) -> list[float]:
     """Round degrees within an extent, four to nine of them."""
     step = next((step for step in (60.0, 30.0, 15.0, 10.0, 5.0, 2.0) if width / step >= 4), 1.0)
     return (np.arange(np.ceil(start / step), np.floor((start + width) / step) + 1) * step).tolist()
+
+
+def _frame(title: str, **options: Any) -> Any:
+    return framed(title, min_border_right=8, **options)

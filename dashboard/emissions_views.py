@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 from bokeh.models import ColumnDataSource, DatetimeTickFormatter, HoverTool, NumeralTickFormatter, Range1d, Span
-from bokeh.plotting import figure
 
 from dashboard.emissions_shown import BEFORE, NEWEST, OLDER, Picture, label
 from dashboard.emissions_state import SHOWN, EmissionsState
+from dashboard.figure_frame import framed, paint
 from dashboard.linked import milliseconds
 
 YEAR_RANGE = np.array(["1999-12-30", "2001-01-02"], dtype="datetime64[D]")
@@ -77,14 +77,7 @@ class EmissionViews:
 
     def set_dark(self, dark: bool) -> None:
         """Colours that suit the page's theme."""
-        ink, paper, grid = ("#dfe7ee", "#121a22", "#2c3a47") if dark else ("#22313f", "#ffffff", "#e4e9ee")
-        for fig in self.figures:
-            fig.border_fill_color = fig.background_fill_color = paper
-            fig.title.text_color = ink
-            fig.grid.grid_line_color = grid
-            for axis in (*fig.xaxis, *fig.yaxis):
-                axis.major_label_text_color = axis.axis_label_text_color = ink
-        self._zero.line_color = ink
+        self._zero.line_color = paint(self.figures, dark=dark).ink
 
     def _show_stack(self, picture: Picture, state: EmissionsState) -> None:
         stack = picture.stack
@@ -107,30 +100,19 @@ class EmissionViews:
             _fit(self.sectors, [top[inside]], zero=True, floor=True)
 
     def _frame(self, title: str, x_range: Range1d) -> Any:
-        fig = figure(
+        fig = framed(
+            title,
+            title_pixels=13,
+            label_pixels=11,
             x_axis_type="datetime",
             x_range=x_range,
             y_range=Range1d(start=0.0, end=1.0),
-            sizing_mode="stretch_both",
             min_height=170,
             tools="xpan,xwheel_zoom,xbox_zoom,reset",
             active_drag="xpan",
             active_scroll=None,
-            toolbar_location=None,
-            title=title,
-            min_border=2,
             min_border_right=10,
-            margin=0,
-            output_backend="canvas",
-            outline_line_color=None,
-            border_line_color=None,
         )
-        fig.title.text_font_size, fig.title.text_font_style = "13px", "bold"
-        for axis in (*fig.xaxis, *fig.yaxis):
-            axis.major_label_text_font_size, axis.axis_label_text_font_size = "11px", "11px"
-            axis.axis_label_text_font_style = "normal"
-            axis.axis_label_standoff = 3
-            axis.minor_tick_line_color = axis.axis_line_color = axis.major_tick_line_color = None
         fig.xaxis.ticker.desired_num_ticks = 6
         fig.yaxis.formatter = NumeralTickFormatter(format="0,0.[00]")
         fig.xaxis.formatter = DatetimeTickFormatter(

@@ -23,9 +23,9 @@ from bokeh.models import (
     Range1d,
     Span,
 )
-from bokeh.plotting import figure
 
 from analysis.statistics.trends import SeriesFit
+from dashboard.figure_frame import framed, paint
 
 MAX_COLUMNS = 1000
 MAX_ROWS = 180
@@ -258,49 +258,17 @@ class LinkedViews:
         if self._figures is None:
             return
         series, _, zonal, histogram = self._figures
-        ink, paper, grid = ("#dfe7ee", "#121a22", "#2c3a47") if dark else ("#22313f", "#ffffff", "#e4e9ee")
         series.title.text = series_title
         series.yaxis.axis_label = units
         zonal.xaxis.axis_label = units
         histogram.xaxis.axis_label = units
-        for fig in self._figures:
-            fig.border_fill_color = fig.background_fill_color = paper
-            fig.title.text_color = ink
-            fig.grid.grid_line_color = grid
-            for axis in (*fig.xaxis, *fig.yaxis):
-                axis.major_label_text_color = axis.axis_label_text_color = ink
+        shown = paint(self._figures, dark=dark)
         for legend in series.legend:
-            legend.label_text_color = ink
-            legend.background_fill_color = paper
-
-    def _frame(self, title: str, **options: Any) -> Any:
-        fig = figure(
-            sizing_mode="stretch_both",
-            min_height=160,
-            toolbar_location=None,
-            tools="",
-            title=title,
-            min_border=2,
-            margin=0,
-            output_backend="canvas",
-            outline_line_color=None,
-            border_line_color=None,
-            **options,
-        )
-        fig.title.text_font_size = "12px"
-        fig.title.text_font_style = "bold"
-        for axis in (*fig.xaxis, *fig.yaxis):
-            axis.major_label_text_font_size = "10px"
-            axis.axis_label_text_font_size = "11px"
-            axis.axis_label_text_font_style = "normal"
-            axis.axis_label_standoff = 2
-            axis.minor_tick_line_color = None
-            axis.axis_line_color = None
-            axis.major_tick_line_color = None
-        return fig
+            legend.label_text_color = shown.ink
+            legend.background_fill_color = shown.paper
 
     def _series(self) -> Any:
-        fig = self._frame("Series", x_axis_type="datetime", x_range=self.axes.series_x, y_range=self.axes.series_y)
+        fig = framed("Series", x_axis_type="datetime", x_range=self.axes.series_x, y_range=self.axes.series_y)
         fig.xaxis.formatter = _dates()
         fig.xaxis.ticker.desired_num_ticks = 6
         band = fig.patch("time", "edge", source=self.band, fill_color="#ff3d6e", fill_alpha=0.16, line_color=None)
@@ -361,7 +329,7 @@ class LinkedViews:
         return fig
 
     def _hovmoller(self) -> Any:
-        fig = self._frame(
+        fig = framed(
             "Latitude and time", x_axis_type="datetime", x_range=self.axes.hovmoller_x, y_range=self.axes.latitude
         )
         fig.xaxis.formatter = _dates()
@@ -382,14 +350,14 @@ class LinkedViews:
         return fig
 
     def _zonal(self) -> Any:
-        fig = self._frame("Zonal mean", x_range=self.axes.zonal_x, y_range=self.axes.latitude)
+        fig = framed("Zonal mean", x_range=self.axes.zonal_x, y_range=self.axes.latitude)
         fig.yaxis.formatter = CustomJSTickFormatter(code=_LATITUDE)
         fig.line("x", "y", source=self.zonal, line_color="#1f7a9c", line_width=2)
         fig.xaxis.ticker.desired_num_ticks = 3
         return fig
 
     def _histogram(self) -> Any:
-        fig = self._frame("In view, % of area", x_range=self.axes.histogram_x, y_range=self.axes.histogram_y)
+        fig = framed("In view, % of area", x_range=self.axes.histogram_x, y_range=self.axes.histogram_y)
         fig.quad(
             left="left", right="right", top="top", bottom=0, source=self.histogram, fill_color="colour", line_color=None
         )

@@ -42,6 +42,8 @@ from bokeh.models import (
 )
 from bokeh.plotting import figure
 
+from dashboard.figure_frame import PLAIN, colours
+
 STATIC = Path(__file__).parent / "static"
 SITE_LAYERS = ("tccon", "cities", "plants")
 
@@ -217,25 +219,24 @@ class FetchedMap:
     def describe(self, *, second_title: str, bar_title: str, dark: bool) -> None:
         """Titles of the second map and the colour bar, and colours that suit the theme (the first map's title follows the month)."""
         self._description = {"second_title": second_title, "bar_title": bar_title, "dark": dark}
-        ink, paper = ("#dfe7ee", "#121a22") if dark else ("#22313f", "#ffffff")
+        shown = colours(dark=dark)
         if len(self.panes) > 1:
             self.second_figure.title.text = second_title
         for pane in self.panes:
             fig = pane["fig"]
-            fig.title.text_color = ink
-            fig.border_fill_color = fig.background_fill_color = paper
+            fig.title.text_color = shown.ink
+            fig.border_fill_color = fig.background_fill_color = shown.paper
             for axis in (*fig.xaxis, *fig.yaxis):
-                axis.major_label_text_color = ink
+                axis.major_label_text_color = shown.ink
         bar: Any = self._bar
-        bar.title, bar.title_text_color, bar.major_label_text_color = bar_title, ink, ink
-        bar.background_fill_color = paper
+        bar.title, bar.title_text_color, bar.major_label_text_color = bar_title, shown.ink, shown.ink
+        bar.background_fill_color = shown.paper
 
     def _pane(self, *, with_bar: bool) -> tuple[ColorBar | None, dict[str, Any]]:
         xticker, yticker = FixedTicker(ticks=[]), FixedTicker(ticks=[])
         fig = figure(
             x_range=self.x_range,
             y_range=self.y_range,
-            sizing_mode="stretch_both",
             min_height=200,
             tools=[],
             toolbar_location="right",
@@ -247,10 +248,7 @@ class FetchedMap:
             else 52,  # axis labels come later than the first window and must not move it
             min_border_top=26,  # as high as the title is once its font is there
             min_border_bottom=30,
-            output_backend="canvas",
-            outline_line_color=None,
-            border_line_color=None,
-            margin=0,
+            **PLAIN,
         )
         fig.toolbar.logo = None
         fig.toolbar.autohide = False

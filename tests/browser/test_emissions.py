@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from data.importing import import_paths
 from tests.browser.dashboard_server import served
@@ -105,6 +108,21 @@ def test_the_file_is_what_is_shown(watched: Page, address: str) -> None:
     assert "Liu, Z. et al. (2020)" in text
     rows = list(csv.DictReader(io.StringIO("".join(line for line in text.splitlines(True) if line[0] != "#"))))
     assert len(rows) == 425 and {row["country"] for row in rows} == {"Brazil"} and "Industry" not in rows[0]
+
+
+def test_nothing_light_is_left_of_a_figure_in_the_dark(watched: Page, address: str) -> None:
+    watched.goto(address + "emissions")
+    see(watched, "31 July 2024")
+    watched.wait_for_function(f"() => ({LINES})()?.names", timeout=30_000)
+    watched.get_by_role("button", name="Toggle theme").click()
+    drawn = watched.locator(".bk-Figure").first
+    limit = time.monotonic() + 30
+    while True:
+        seen = np.asarray(Image.open(io.BytesIO(drawn.screenshot())).convert("L"))
+        if seen[10:-10, 1].max() < 60:  # it has been painted anew
+            break
+        assert time.monotonic() < limit, "the figure stays light"
+    assert max(seen[:, 0].max(), seen[0].max()) < 60
 
 
 def test_a_phone_shows_everything_below_one_another(browser: Browser, address: str) -> None:
