@@ -11,6 +11,7 @@ import panel as pn
 
 from dashboard.background import Build
 from dashboard.library import Library
+from dashboard.page_resources import remember_resources
 from dashboard.run_files import run_patterns
 from dashboard.server import data_patterns, outline
 from dashboard.shell import PAGE_CSS, PAGES, applications
@@ -32,6 +33,7 @@ def serve(
     pn.extension(notifications=False, raw_css=[PAGE_CSS])
     library = Library(root)
     warm_up(library)
+    remember_resources()
     forget_nothing_loaded()
     pn.serve(
         applications(library, build),
