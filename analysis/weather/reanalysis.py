@@ -313,7 +313,7 @@ def _gather(paths: Sequence[Path], names: Iterable[str]) -> dict[str, xr.DataArr
             ) from None
         joined = joined.sortby("time")
         times = joined["time"].to_numpy()
-        keep = np.concatenate([[True], np.diff(times) > np.timedelta64(0, "s")])
+        keep = np.concatenate([[True], np.diff(times) > np.timedelta64(0, "s")])[: len(times)]
         gathered[name] = joined.isel(time=np.flatnonzero(keep))
     return gathered
 

@@ -52,7 +52,10 @@ class Winds:
         for name, limit in (("u", FASTEST_WIND), ("v", FASTEST_WIND)):
             values = getattr(self, name)
             if values.shape != shape:
-                raise WeatherProblem(f"{name} has shape {values.shape}, but levels and points make {shape}.")
+                raise WeatherProblem(
+                    f"{name} has shape {values.shape}, but levels and points make {shape}; take winds of one grid and the "
+                    "same levels."
+                )
             _finite(name, values)
             if np.abs(values).max() > limit:
                 raise WeatherProblem(

@@ -102,6 +102,30 @@ def test_ncep_without_pressure_or_with_another_month_says_so(real_files, tmp_pat
         make_pack(tmp_path / "pack", uniform("6x4"), ecmwf_levels(25), [], source="NCEP R1")
 
 
+def test_ncep_files_with_holes_say_so(real_files, tmp_path):
+    pressure = real_files / MONTHLY / "pressfc_202201_mon_mean.nc"
+
+    def pack(**changes) -> None:
+        paths = []
+        for name in ("uwnd", "vwnd"):
+            with xr.open_dataset(ncep_files(real_files, name)[0]) as raw:
+                paths.append(tmp_path / f"{name}.nc")
+                raw.load().isel(changes.get(name, {})).to_netcdf(paths[-1])
+        make_pack(
+            tmp_path / "pack", uniform("12x10"), ecmwf_levels(25), ncep_intervals([*paths, pressure]), source="R1"
+        )
+
+    for changes, sentence in (
+        ({"uwnd": {"time": [0, 1, 3, 4]}}, "ends 2022-01-03T00:00:00 and the next begins 2022-01-04"),
+        ({"uwnd": {"time": []}}, "no time in common"),
+        ({"vwnd": {"level": slice(0, 10)}}, "take winds of one grid"),
+        ({"uwnd": {"lat": slice(0, 36)}, "vwnd": {"lat": slice(0, 36)}}, "must cover the Earth"),
+    ):
+        with pytest.raises(WeatherProblem, match=sentence):
+            pack(**changes)
+        assert not [path for path in tmp_path.iterdir() if "pack" in path.name]
+
+
 # -- MERRA-2 as GEOS-Chem has it ---------------------------------------------------------------------------------------
 
 
