@@ -37,7 +37,8 @@ class JobContext:
     settings : complete.
     home : the data folder.
     seed : for random numbers; nothing else may make two executions differ.
-    run_id, created : the run's name and when it was made (not when it was started): for provenance.
+    run_id, title, created : the run's name, what people call it ("" for nothing), and when it was made (not when it was
+        started): for provenance.
     folder : where results go. It is empty at the start, also when a run is taken up again.
     scores : figures for comparing runs; the job fills them.
     """
@@ -55,6 +56,7 @@ class JobContext:
         self.home = home
         self.seed = working.configuration.seed
         self.run_id = working.configuration.id
+        self.title = working.configuration.title
         self.created = working.configuration.created
         self.folder = working.results
         self.checkpoint_folder = working.checkpoint

@@ -138,12 +138,14 @@ def facts(context: JobContext, plan: Plan) -> dict[str, object]:
     from data.runs.record import versions
 
     label = plan.emissions.label if plan.emissions else "no surface fluxes"
-    title = f"CO2 carried by {plan.weather.source}"
+    title = context.title or f"CO2 carried by {plan.weather.source}"
+    if plan.simulated and "simulated" not in title.lower():
+        title = f"Simulated: {title}"
     weather = getattr(plan.weather, "attrs", {})
     said = [plan.emissions.citation if plan.emissions else "", str(weather.get("citation", ""))]
     terms = str(weather.get("licence", ""))
     return {
-        "title": f"Simulated {title}" if plan.simulated else title,
+        "title": title,
         "institution": "Carbon Weather",
         "model": "Carbon Weather transport",
         "source": f"Weather: {plan.weather.source}. Surface fluxes: {label}. Start: {plan.initial.words}.",

@@ -23,7 +23,7 @@ TITLES = {
     BACKGROUND: "background",
     "biosphere": "land biosphere",
     "ocean": "ocean",
-    "fossil": "fossil fuel",
+    "fossil": "fossil fuels",
     "fire": "fires",
 }
 
@@ -63,12 +63,11 @@ def column_quantities(tracers: Sequence[str]) -> dict[str, Quantity]:
     """What a file of columns holds, by name; total column and lowest layer only where a background is carried."""
     found = {}
     if BACKGROUND in tracers:
-        found["xco2"] = Quantity(PLANE, "ppm", "column mean of the dry air mole fraction of carbon dioxide")
-        words = "dry air mole fraction of carbon dioxide in the lowest layer"
-        found["co2_lowest_layer"] = Quantity(PLANE, "ppm", words)
+        found["xco2"] = Quantity(PLANE, "ppm", "XCO2")
+        found["co2_lowest_layer"] = Quantity(PLANE, "ppm", "CO2 in the lowest layer")
     for name in tracers:
-        words = f"column mean of the dry air mole fraction of carbon dioxide, part of the {TITLES[name]}"
-        found[column_name(name)] = Quantity(PLANE, "ppm", words)
+        part = "background" if name == BACKGROUND else f"part of the {TITLES[name]}"
+        found[column_name(name)] = Quantity(PLANE, "ppm", f"XCO2, {part}")
     return found
 
 

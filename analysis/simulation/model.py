@@ -6,13 +6,23 @@ One interval of weather at a time: the number of steps is chosen once, mixing an
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from analysis.grids import GRAVITY, Grid, Levels, Regridder
 from analysis.simulation.sampler import Sampler, Snapshot
-from analysis.transport.boundary_layer import BoundaryLayer, exchange, typical
+from analysis.transport.boundary_layer import (
+    DRY_AIR_GAS,
+    FREE_DIFFUSIVITY,
+    LEAST_HEIGHT_M,
+    BoundaryLayer,
+    diffusivity,
+    layer_heights,
+    standard_temperature,
+    typical,
+)
 from analysis.transport.errors import TransportError
 from analysis.transport.fluxes import air_mass
 from analysis.transport.mixing import Convection, Diffusion
@@ -70,6 +80,7 @@ class Model:
         self.grid, self.levels, self.dtype, self.mixing = grid, levels, dtype, mixing
         self.team = team or Team()
         self.transport = Transport(grid, levels, scheme, self.team)
+        self._column: Column | None = None
 
     @cached_property
     def land(self) -> np.ndarray:
@@ -155,13 +166,46 @@ class Model:
             layer = BoundaryLayer(*(fields[name] for name in _BOUNDARY))
         else:
             layer = typical(self.grid, self.land, *day_and_hour(moment))
-        turbulence = exchange(self.grid, self.levels, interval.surface_pressure, layer)
-        found: list[Process] = [Diffusion(turbulence, self.team)]
+        if self._column is None or self._column.surface_pressure is not interval.surface_pressure:
+            self._column = Column.of(self.grid, self.levels, interval.surface_pressure)
+        found: list[Process] = [Diffusion(self._column.exchange(layer), self.team)]
         if all(name in fields for name in _CONVECTION):
             flux, detrainment = (fields[name] * self.grid.area for name in _CONVECTION)
             upward = np.concatenate([flux, np.zeros((1, *self.grid.shape))])
             upward[0] = 0.0  # nothing comes out of the ground
             found.append(Convection.from_mass_flux(upward, detrainment, self.team))
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """What exchange between layers needs and the hour does not change, for one surface pressure.
+
+    Attributes
+    ----------
+    surface_pressure : (lat, lon) Pa.
+    height_m : (lev - 1, lat, lon) of the edges between layers.
+    factor : (lev - 1, lat, lon) kg m-2: exchange (kg s-1) for each m2 s-1 of diffusivity.
+    """
+
+    surface_pressure: np.ndarray
+    height_m: np.ndarray
+    factor: np.ndarray
+
+    @classmethod
+    def of(cls, grid: Grid, levels: Levels, surface_pressure: np.ndarray) -> Column:
+        """Hydrostatic, with the standard atmosphere's temperature."""
+        edges, middles = layer_heights(levels, surface_pressure)
+        pressure = levels.edge_pressure(surface_pressure)[1:-1]
+        density = pressure / (DRY_AIR_GAS * standard_temperature(pressure))
+        return cls(surface_pressure, edges[1:-1], density * grid.area / np.diff(middles, axis=0))
+
+    def exchange(self, layer: BoundaryLayer) -> np.ndarray:
+        """(lev - 1, lat, lon) kg s-1, as `boundary_layer.exchange`; worked out only where the boundary layer reaches."""
+        highest = max(float(layer.height_m.max()), LEAST_HEIGHT_M)
+        reached = int((self.height_m.min(axis=(1, 2)) < highest).sum())
+        found = self.factor * FREE_DIFFUSIVITY
+        found[:reached] = self.factor[:reached] * diffusivity(self.height_m[:reached], layer)
         return found
 
 

@@ -165,7 +165,7 @@ def test_results_are_what_the_pages_show(tmp_path):
     links = {result.kind: result for result in run.results if result.link}
     cube = Cube.open(links["cube"].path)
     assert links["cube"].link == f"./?cube={cube.name}"
-    assert cube.attrs["simulated"] == 1 and cube.title.startswith("Simulated CO2 carried by simulated winds")
+    assert cube.attrs["simulated"] == 1 and cube.title.startswith("CO2 carried by simulated winds")
     assert (cube.grid.nlon, cube.grid.nlat) == (120, 90)
     assert {"xco2", "xco2_ff_increment", "co2_lowest_layer"} <= set(cube.variables)
     assert 399.9 < float(np.nanmean(cube.read("xco2", 0).to_numpy())) < 400.1

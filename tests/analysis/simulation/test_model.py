@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from analysis.grids import Box, refined
-from analysis.simulation.model import Model, day_and_hour, land_share
+from analysis.simulation.model import Column, Model, day_and_hour, land_share
 from analysis.simulation.sampler import Snapshot
 from analysis.simulation.sources import Ledger, carbon_pg
 from analysis.simulation.weather import MadeUpWeather, ahead
+from analysis.transport.boundary_layer import exchange, typical
 from analysis.transport.errors import TransportError
 from analysis.transport.sources import SurfaceSources
 from analysis.weather import WeatherProblem
@@ -95,6 +96,14 @@ def test_weather_without_a_pack_is_that_of_a_pack(tmp_path):
     assert max(made.check(number) for number in range(len(made))) < 1e-12
     with pytest.raises(WeatherProblem, match="has no 2022-01-30 to 2022-03-01"):
         made.covering(START, np.datetime64("2022-03-01"))
+
+
+def test_exchange_is_that_of_the_boundary_layer():
+    pressure = np.linspace(60_000, 101_000, GRID.shape[0] * GRID.shape[1]).reshape(GRID.shape)
+    for hour in (0.0, 6.5, 15.0):
+        layer = typical(GRID, land_share(GRID), 180.0, hour)
+        expected = exchange(GRID, LEVELS, pressure, layer)
+        assert np.allclose(Column.of(GRID, LEVELS, pressure).exchange(layer), expected, rtol=1e-12)
 
 
 def test_days_and_hours_and_land():
