@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import xarray as xr
@@ -181,6 +182,9 @@ def geos_intervals(paths: Sequence[Path], start: np.datetime64, end: np.datetime
             )
     u, pressure = fields["u_wind"], fields["surface_pressure"]
     levels = geos_levels(u.sizes["lev"])
+    for name, field in fields.items():
+        if "lev" in field.dims and field["lev"].attrs.get("positive") == "down":
+            _upside_down(f"{name} says that its levels count downwards")
     step = np.timedelta64(180, "m")
     for begin in moments(start, end, step):
         middle = begin + step // 2
@@ -192,7 +196,10 @@ def geos_intervals(paths: Sequence[Path], start: np.datetime64, end: np.datetime
         vapour = None
         if wet is not None:
             vapour = np.mean([_at_time(wet, moment, "QV") for moment in (begin, begin + step)], axis=0)
-            vapour = np.where(np.abs(vapour) > 0.1, vapour * 1e-3, vapour)  # GEOS-Chem's QV may be in g/kg
+            if np.abs(vapour).max() > 0.1:  # GEOS-Chem's QV may be in g/kg
+                vapour = vapour * 1e-3
+            if vapour[-1].mean() > vapour[0].mean():
+                _upside_down("there is more water vapour in the last level than in the first")
         extra: dict[str, np.ndarray] = {}
         for name in ("convective_mass_flux", "convective_detrainment"):
             if name in fields:
@@ -216,6 +223,13 @@ def geos_intervals(paths: Sequence[Path], start: np.datetime64, end: np.datetime
             fields=extra,
             field_edges_pa=np.maximum(edge_pressure, 1.0),
         )
+
+
+def _upside_down(found: str) -> NoReturn:
+    raise WeatherProblem(
+        f"MERRA-2: expected levels that count from the ground up, as GEOS-Chem's files have them, found that {found}; turn "
+        "lev and ilev around, or take the files made for GEOS-Chem."
+    )
 
 
 # -- ERA5 in the ARCO layout -------------------------------------------------------------------------------------------

@@ -129,7 +129,9 @@ def test_ncep_files_with_holes_say_so(real_files, tmp_path):
 # -- MERRA-2 as GEOS-Chem has it ---------------------------------------------------------------------------------------
 
 
-def geos_files(folder: Path, *, wind: float = WIND, layers: int = 72, gap: bool = False) -> list[Path]:
+def geos_files(
+    folder: Path, *, wind: float = WIND, layers: int = 72, gap: bool = False, positive: str = "up", vapour: float = 2e-3
+) -> list[Path]:
     """A day of files on 4 x 5 degrees: solid-body westerlies, a boundary layer of 800 m, convection over the equator."""
     lat = np.concatenate([[-89.0], np.arange(-86.0, 87.0, 4.0), [89.0]])
     lon = np.arange(-180.0, 180.0, 5.0)
@@ -152,7 +154,7 @@ def geos_files(folder: Path, *, wind: float = WIND, layers: int = 72, gap: bool 
         }
         for dim in {dim for dims, _, _ in variables.values() for dim in dims}:
             size = layers if dim == "lev" else layers + 1
-            coordinates[dim] = (dim, np.arange(1, size + 1.0), {"units": "layer", "positive": "up"})
+            coordinates[dim] = (dim, np.arange(1, size + 1.0), {"units": "layer", "positive": positive})
         path = folder / f"MERRA2.20190701.{stream}.4x5.nc4"
         xr.Dataset(data, coordinates).to_netcdf(path)
         return path
@@ -176,7 +178,12 @@ def geos_files(folder: Path, *, wind: float = WIND, layers: int = 72, gap: bool 
             DTRAIN=(("lev",), detrained, "kg m-2 s-1"),
         ),
         save("A3mstE", middle, CMFMC=(("ilev",), flux, "kg m-2 s-1")),
-        save("I3", begin, PS=((), pressure, "hPa"), QV=(("lev",), np.full(shape, 2e-3), "kg kg-1")),
+        save(
+            "I3",
+            begin,
+            PS=((), pressure, "hPa"),
+            QV=(("lev",), np.linspace(2e-3, vapour, layers)[:, None, None] * np.ones(shape), "kg kg-1"),
+        ),
         save(
             "A1",
             hourly,
@@ -235,6 +242,8 @@ def test_vapour_is_taken_off(tmp_path):
     [
         ({"gap": True}, "for 2019-07-01T10:30:00"),
         ({"layers": 40}, "72 layers, or 47"),
+        ({"positive": "down"}, "from the ground up"),
+        ({"vapour": 4e-3}, "more water vapour in the last level"),
         ({"wind": 5000.0}, "faster than any wind"),
         ({"wind": np.nan}, "missing or infinite"),
     ],
