@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import quote, urlencode
 
 import numpy as np
 import param
 
+from dashboard.query import read_query
 from dashboard.state import is_monthly, polygon_vertices, time_label
 from data.palettes import palettes
 from data.volumes import Volume
@@ -37,7 +38,6 @@ USUAL_POINT = (116.4, 39.9)
 GRADIENT_LIMIT, VARIATION_LIMIT = 0.5, 1.0
 """Of the stability zone, ppm/km and ppm: see docs/decisions/stability-zone.md."""
 LIMIT_RANGES = {"gradient_limit": (0.01, 10.0), "variation_limit": (0.01, 20.0)}
-MAX_QUERY_CHARACTERS = 8000
 
 
 @dataclass(frozen=True)
@@ -106,10 +106,7 @@ class AtmosphereState(param.Parameterized):
         One sentence for each thing that had to be repaired.
         """
         repairs: list[str] = []
-        if len(query) > MAX_QUERY_CHARACTERS:
-            repairs.append("The address was too long and has been ignored.")
-            query = ""
-        given = dict(parse_qsl(query.lstrip("?"), keep_blank_values=True, max_num_fields=60, errors="replace"))
+        given = dict(read_query(query, repairs))
         values: dict[str, object] = {}
         self._apply_data(given, volumes, values, repairs)
         for name, choices in (("axis", AXES), ("along", ALONG), ("span", SPANS)):

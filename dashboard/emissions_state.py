@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import quote, urlencode
 
 import param
 
 from analysis.statistics.emissions import DailyEmissions, is_group
+from dashboard.query import read_query
 
 SHOWN = {"day": "Daily", "week": "Mean of 7 days", "month": "Monthly mean", "year": "Sum since 1 January"}
 CHANGES = {"percent": "Per cent", "amount": "Mt CO₂"}
@@ -17,7 +18,6 @@ USUAL = ("China", "United States", "EU27 & UK", "EU27", "India")
 """Shown where the address names no country, as far as the table has them."""
 MOST_COUNTRIES = 10
 """More lines can no longer be told apart."""
-MAX_QUERY_CHARACTERS = 4000
 EXAMPLE = "simulated"
 
 
@@ -56,10 +56,7 @@ class EmissionsState(param.Parameterized):
         One sentence for each thing that had to be repaired.
         """
         repairs: list[str] = []
-        if len(query) > MAX_QUERY_CHARACTERS:
-            repairs.append("The address was too long and has been ignored.")
-            query = ""
-        given = dict(parse_qsl(query.lstrip("?"), keep_blank_values=True, max_num_fields=40, errors="replace"))
+        given = dict(read_query(query, repairs))
         values: dict[str, object] = {}
         countries = _known(given.get("countries", ""), table.countries, "country", repairs)[:MOST_COUNTRIES]
         values["countries"] = countries or usual_countries(table)
@@ -77,7 +74,7 @@ class EmissionsState(param.Parameterized):
 
 def asks_for_example(query: str) -> bool:
     """True if an address names the simulated example."""
-    given = parse_qsl(query[:MAX_QUERY_CHARACTERS].lstrip("?"), max_num_fields=None, errors="replace")
+    given = read_query(query, [])
     return ("example", EXAMPLE) in given
 
 

@@ -12,12 +12,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import quote, urlencode
 
+from dashboard.query import MAX_QUERY_CHARACTERS, read_query
 from dashboard.run_fields import Field, plain_text
 from dashboard.run_form import read, typed
 
-MAX_QUERY_CHARACTERS = 8000
 RESERVED = ("new", "run", "compare", "title")
 """Keys of the address that are no settings."""
 
@@ -64,13 +64,10 @@ def parse(query: str) -> tuple[RunsAddress, list[str]]:
     ----------
     query : what follows '?', any text.
     """
-    query = query.lstrip("?")
-    if len(query) > MAX_QUERY_CHARACTERS:
-        return RunsAddress(), ["The address was too long and has been ignored."]
-    try:
-        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=400, errors="replace") if query else []
-    except ValueError:
-        return RunsAddress(), ["The address has too many parts and has been ignored."]
+    repairs: list[str] = []
+    pairs = read_query(query, repairs)
+    if repairs:
+        return RunsAddress(), repairs
     given: dict[str, list[str]] = {}
     for key, text in pairs:
         given.setdefault(key, []).append(text)

@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import quote, urlencode
 
 import numpy as np
 import param
 
+from dashboard.query import read_query
 from data.palettes import palettes
 
 COMPARE_MODES = ("off", "difference", "side", "swipe")
@@ -24,7 +25,6 @@ LIMIT_MODES = ("auto", "all", "manual")
 SCALES = ("auto", "linear", "log")
 AUTOMATIC = "auto"
 """The colour map that suits the quantity (`dashboard.natural`)."""
-MAX_QUERY_CHARACTERS = 8000
 MAX_POLYGON_VERTICES = 400
 
 
@@ -127,12 +127,7 @@ class ViewState(param.Parameterized):
         One sentence for each thing that had to be repaired; empty where all was well.
         """
         repairs: list[str] = []
-        if len(query) > MAX_QUERY_CHARACTERS:
-            repairs.append("The address was too long and has been ignored.")
-            query = ""
-        given = dict(
-            parse_qsl(query.lstrip("?"), keep_blank_values=True, max_num_fields=60, errors="replace") if query else []
-        )
+        given = dict(read_query(query, repairs))
         values: dict[str, object] = {}
         choice = self._apply_data(given, cubes, values, repairs)
         self._apply_comparison(given, cubes, choice, values, repairs)

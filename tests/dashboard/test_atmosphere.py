@@ -93,6 +93,7 @@ def test_an_address_comes_back_as_it_was():
         ("limits=nan,1", "limits of the stability zone"),
         ("colours=pink", "not a colour map"),
         ("x" * 9000, "too long"),
+        ("&".join("a=1" for _ in range(500)), "too many parts"),
     ],
 )
 def test_bad_addresses_are_repaired_and_said(query, words):

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.run_address import MAX_QUERY_CHARACTERS, RunsAddress, parse, values_for_address, values_from_address
+from dashboard.query import MAX_QUERY_CHARACTERS
+from dashboard.run_address import RunsAddress, parse, values_for_address, values_from_address
 from dashboard.run_fields import fields_of
 from dashboard.run_form import typed_all
 from tests.dashboard.run_schema import OFFERED, SCHEMA

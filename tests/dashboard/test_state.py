@@ -125,6 +125,7 @@ def test_every_view_survives_its_own_address(
         ("region=Countries/Atlantis", "no region 'Countries/Atlantis'"),
         ("region=poly:1,2;3,4", "not a polygon"),
         ("x" * 9000, "too long"),
+        ("&".join("a=1" for _ in range(500)), "too many parts"),
     ],
 )
 def test_a_wrong_address_is_repaired_and_said_in_one_sentence(query: str, said: str) -> None:
