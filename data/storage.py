@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from data.errors import StoreProblem
-from data.places import file_system, is_failure, is_local, reason
+from data.places import file_system, is_failure, is_local, reason, sync_folder
 
 MANIFEST = "manifest.json"
 _PENDING = ".pending"
@@ -253,7 +253,7 @@ class ManifestFolder:
         """Say that a change is under way, until it is committed or undone; the next change then looks for leftovers."""
         self.fs.pipe_file(self.path(_PENDING), b"")
         if self.local:
-            _sync_folder(Path(self.root))
+            sync_folder(Path(self.root))
 
     def remove(self, names: Iterable[str]) -> None:
         """Delete files, and local folders that are empty then; missing ones do not matter."""
@@ -288,7 +288,7 @@ class ManifestFolder:
         except BaseException:
             hidden.unlink(missing_ok=True)
             raise
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
         return written
 
     def take(self, name: str, path: str) -> None:
@@ -305,7 +305,7 @@ class ManifestFolder:
                 raise
             self.place(name, lambda made: shutil.copyfile(path, made))
         else:
-            _sync_folder(target.parent)
+            sync_folder(target.parent)
 
 
 class Change:
@@ -376,13 +376,3 @@ def unique_name(stem: str, suffix: str) -> str:
 
 def _reopen(url: str, what: str, layout: int) -> ManifestFolder:
     return ManifestFolder(url, what=what, layout=layout)
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":  # folders cannot be opened elsewhere
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
