@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.grids import Grid, Levels
+from analysis.grids import Grid, Levels, uniform
 from analysis.weather.closing import Closure
 from analysis.weather.pack import KIND, WeatherProblem, moments, to_second
 from analysis.weather.reanalysis import TWO_DIMENSIONAL, era5_intervals, geos_intervals, ncep_intervals
@@ -25,6 +25,10 @@ PACKED = 0.95
 """Of the numbers' size is what a pack takes: mantissas of winds hardly compress (measured: 0.91 to 0.95)."""
 SPARE_BYTES = 100 * 2**20
 """Of the disk are left free."""
+CLOSURE_BYTES, CELL_BYTES = 160, 120
+"""Memory for n columns: so many times n log2 n (measured: 131 to 155 where n is large) and so many for each cell."""
+TRIED_COLUMNS = 70_000
+"""Larger grids are not tried to see how long a pack takes: their pressure equation alone takes minutes."""
 ABANDONED_S = 3600.0
 """Hidden remains of a pack that nobody has written to for so long come from a process that was killed."""
 
@@ -101,6 +105,27 @@ def check_room(target: Path, size: int) -> None:
         )
 
 
+def check_memory(grid: Grid, levels: Levels) -> None:
+    """Refuse a grid whose pressure equation does not fit into the memory that is free.
+
+    Raises
+    ------
+    WeatherProblem : with what is needed.
+    """
+    import psutil
+
+    from data.holdings import size_words
+
+    columns = grid.shape[0] * grid.shape[1]
+    needed = round(CLOSURE_BYTES * columns * np.log2(columns) + CELL_BYTES * columns * levels.count)
+    free = int(psutil.virtual_memory().available)
+    if needed > free:
+        raise WeatherProblem(
+            f"Weather on {grid.shape[1]} x {grid.shape[0]} cells and {levels.count} levels needs about {size_words(needed)} of "
+            f"memory, but only {size_words(free)} are free; choose a coarser grid, a smaller box or fewer levels."
+        )
+
+
 def clear_abandoned(target: Path) -> int:
     """Remove the hidden remains of this pack that killed processes left; returns how many."""
     found = 0
@@ -127,15 +152,45 @@ def making_seconds(grid: Grid, levels: Levels, series: Series) -> float:
         return 0.0
     began = time.perf_counter()
     reading = time.perf_counter() - began if next(intervals, None) is not None else opening
-    maker, closure = FluxMaker(grid, levels, first.winds.lat, first.winds.lon), Closure(grid)
     mean = (first.pressure_start + first.pressure_end) / 2
+
+    def fluxes(tried: Grid) -> Callable[[], tuple[np.ndarray, np.ndarray]]:
+        maker = FluxMaker(tried, levels, first.winds.lat, first.winds.lon)
+
+        def make() -> tuple[np.ndarray, np.ndarray]:
+            for pressure in (first.pressure_start, first.pressure_end):
+                maker.dry_pressure(first.winds, pressure)
+            maker.fields(first)
+            return maker.fluxes(first.winds, mean)
+
+        return make
+
+    return series.openings * opening + series.count * reading + closing_seconds(grid, levels, series.count, fluxes)
+
+
+def closing_seconds(
+    grid: Grid,
+    levels: Levels,
+    count: int,
+    fluxes: Callable[[Grid], Callable[[], tuple[np.ndarray, np.ndarray]]],
+) -> float:
+    """How long making and closing the fluxes of `count` intervals takes, from one that is tried.
+
+    Parameters
+    ----------
+    fluxes : grid -> what makes the fluxes of an interval on it. Grids of more than `TRIED_COLUMNS` are not tried themselves:
+        intervals scale with their columns, the pressure equation's factors with the power 1.5.
+    """
+    columns = grid.shape[0] * grid.shape[1]
+    tried = grid if columns <= TRIED_COLUMNS else uniform("1x1")
+    scale = columns / (tried.shape[0] * tried.shape[1])
+    make, closure, pressure = fluxes(tried), Closure(tried), np.full(tried.shape, 98_000.0)
+    seconds = []
     for _ in range(2):  # the second time all is compiled and factorised
         began = time.perf_counter()
-        x, y = maker.fluxes(first.winds, mean)
-        ends = [maker.dry_pressure(first.winds, pressure) for pressure in (first.pressure_start, first.pressure_end)]
-        closure.close(levels, x, y, ends[0], ends[1], first.seconds)
-        maker.fields(first)
-    return series.openings * opening + series.count * (reading + time.perf_counter() - began)
+        closure.close(levels, *make(), pressure, pressure, 3600.0)
+        seconds.append(time.perf_counter() - began)
+    return float(max(seconds[0] - seconds[1], 0.0) * scale**1.5 + count * seconds[1] * scale)
 
 
 # -- times of the sources ----------------------------------------------------------------------------------------------

@@ -60,6 +60,7 @@ def synthetic_command(start: np.datetime64, end: np.datetime64, hours: float, **
     import numpy as np
 
     from analysis.weather import WeatherProblem, synthetic_weather
+    from analysis.weather.planning import closing_seconds
     from analysis.weather.synthetic import fluxes_at
 
     grid, levels = grid_of(options), levels_of(options)
@@ -70,22 +71,12 @@ def synthetic_command(start: np.datetime64, end: np.datetime64, hours: float, **
             f"From {start} to {end} is no whole number of {hours:g}-hour intervals; change one of them."
         )
 
-    def trial() -> float:
-        from analysis.weather.closing import Closure
-        from analysis.weather.synthetic import SURFACE_PRESSURE_PA
-
-        closure, pressure = Closure(grid), np.full(grid.shape, SURFACE_PRESSURE_PA)
-        for _ in range(2):  # the second time all is factorised
-            began = time.perf_counter()
-            closure.close(levels, *fluxes_at(grid, levels, start), pressure, pressure, 3600.0)
-        return count * (time.perf_counter() - began)
-
     _make(
         "synthetic",
         grid,
         levels,
         (start, end, count, (0, 0)),
-        trial,
+        lambda: closing_seconds(grid, levels, count, lambda tried: lambda: fluxes_at(tried, levels, start)),
         lambda path, progress: synthetic_weather(path, grid, levels, start, end, hours=hours, progress=progress),
         options,
     )
@@ -213,7 +204,7 @@ def _make(
     options: dict[str, Any],
 ) -> None:
     """Say what it takes, then write the pack with a progress bar."""
-    from analysis.weather.planning import check_room, check_target, clear_abandoned, pack_bytes
+    from analysis.weather.planning import check_memory, check_room, check_target, clear_abandoned, pack_bytes
     from data.holdings import size_words
     from data.home import weather_dir
     from data.readers.periods import slug
@@ -225,6 +216,7 @@ def _make(
     size = pack_bytes(grid, levels, count, fields)
     check_target(target, replace=options["replace"] or options["preview"])
     check_room(target, size)
+    check_memory(grid, levels)
     seconds = trial()
     rows, columns = grid.shape
     if not quiet:

@@ -150,6 +150,15 @@ def test_a_disk_without_room_is_told_before(home, monkeypatch):
     assert left(weather_dir(home)) == []
 
 
+def test_a_grid_without_memory_is_told_before(home, monkeypatch):
+    import psutil
+
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=3_000_000_000))
+    message = refused("synthetic", *DAY, "--box", "60,-12,150,55", "--fine", "0.05")
+    assert " GB of memory, but only 3.0 GB are free; choose a coarser grid" in message
+    assert left(weather_dir(home)) == []
+
+
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_killed_in_the_middle_nothing_is_seen(tmp_path, how):
     target = tmp_path / "packs" / "year"
