@@ -6,6 +6,7 @@ done. What it writes depends on nothing else, so a run that was killed ends with
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -256,7 +257,7 @@ class Simulation:
 def series_of(plan: Plan, what: str, target: Target, folder: Path, facts: Mapping[str, object]) -> Series:
     """The files of `what` ("levels", "columns") on one grid."""
     every = plan.settings[f"output_{what}"]
-    grid = target.grid.name or "grid"
+    grid = re.sub(r"[^A-Za-z0-9.]+", "-", target.grid.name).strip("-.") or "grid"
     quantities: Mapping[str, Quantity]
     if what == "levels":
         stem, quantities, values = f"molefrac_components_glb{grid}", level_quantities(plan.tracers), level_values
@@ -266,8 +267,8 @@ def series_of(plan: Plan, what: str, target: Target, folder: Path, facts: Mappin
         words = "XCO2"
     name = str(facts["collection"])
     return Series(
-        folder=folder / f"{what}_{grid}".replace(" ", "_"),
-        stem=f"{name}.{stem}".replace(" ", "_"),
+        folder=folder / f"{what}_{grid}",
+        stem=f"{name}.{stem}",
         edges=periods(plan.start, plan.end, every),
         every=every,
         target=target,

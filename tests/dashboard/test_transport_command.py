@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from analysis.jobs import validate
+from analysis.jobs.transport import JOB
 from dashboard.cli import main
 from dashboard.commands.transport import read_transport
 from tests.analysis.simulation.small_runs import flux_file, pack
@@ -103,3 +106,15 @@ def test_paths_begin_at_the_file(folder, tmp_path):
     assert settings["fluxes"] == [str(folder / "CT-small.flux1x1.2022.nc")]
     assert settings["samples"] == [{"path": str(folder / "obs" / "*.nc"), "kernel": "none"}]
     assert settings["continue_from"] == "20200101-000000-transport-abcd"
+
+
+def test_the_example_of_the_documentation_is_valid(tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "running-transport.md").read_text(encoding="utf-8")
+    example = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)[0]
+    (tmp_path / "run.yaml").write_text(example, encoding="utf-8")
+    title, _, settings = read_transport(tmp_path / "run.yaml")
+    filled = validate(JOB, settings)
+    assert title.startswith("The first week") and filled["output_grid"] == ["model", "1x1"]
+    assert set(settings) <= set(JOB.schema["properties"])
+    described = set(re.findall(r"`([a-z_]+)`", page)) | set(re.findall(r"^\s*([a-z_]+):", example, re.MULTILINE))
+    assert {name.removeprefix("output_") for name in JOB.schema["properties"]} <= described
