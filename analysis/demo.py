@@ -38,7 +38,7 @@ density.
 """
 _SITE_BYTES = 1_000_000
 _DAY_BYTES = 1_000_000
-_VOLUME_BYTES = 1_300_000
+_VOLUME_BYTES = 1_700_000
 """Of a month of CO2 by height, measured."""
 _VOLUME_AFTER_MONTHS = 6
 """So many maps come first: there is something to look at before the atmosphere's page is filled."""

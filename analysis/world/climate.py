@@ -1,10 +1,10 @@
-"""The large scales of the simulated world: growth, season, gradients, weather texture and winds, month by month on a
-2° grid.
+"""The large scales of the simulated world, month by month on a 2° grid: XCO2 of the nature run, what coasts and weather
+add below its resolution, uncertainty and winds.
 
-The numbers are rough, public knowledge of the carbon cycle, put into closed formulas: yearly growth as NOAA GML
-reports it (https://gml.noaa.gov/ccgg/trends/gl_gr.html), a seasonal cycle whose size and phase follow latitude and
-biome, a north-south gradient of about 3 ppm, more CO2 over industrial land. They make a believable world with known
-truth, not a reconstruction of the real one.
+XCO2 comes from the nature run (`analysis.world.nature`): fluxes of public totals, carried by the transport engine. Growth is
+NOAA GML's (https://gml.noaa.gov/ccgg/trends/gl_gr.html), which the run's budget meets. What the run cannot resolve, and what
+is no mole fraction, are rough closed formulas. It is a believable world with known truth, not a reconstruction of the real
+one.
 
 All fields have dims (lat, lon) on the nodes `NODE_LAT`, `NODE_LON`; maps draw a cubic B-spline through them
 (`analysis.world.render`).
@@ -37,56 +37,19 @@ _DEG = np.pi / 180.0
 
 @dataclass(frozen=True)
 class Patch:
-    """A smooth patch of the Earth that differs: centre and widths (standard deviations) in degrees, and a size in ppm.
-
-    `peak` is the part of the year at which a seasonal patch is largest.
-    """
+    """A smooth patch of the Earth that differs: centre and widths (standard deviations) in degrees, and a size in ppm."""
 
     lat: float
     lon: float
     lat_width: float
     lon_width: float
     ppm: float
-    peak: float = 0.0
 
     def on_nodes(self) -> np.ndarray:
         """(lat, lon) ppm on the nodes."""
         turn = (NODE_LON - self.lon + 180.0) % 360.0 - 180.0
         north = np.exp(-0.5 * ((NODE_LAT - self.lat) / self.lat_width) ** 2)
         return self.ppm * north[:, None] * np.exp(-0.5 * (turn / self.lon_width) ** 2)[None, :]
-
-
-ENHANCED = (
-    Patch(33, 114, 7, 9, 1.3),
-    Patch(25, 82, 6, 9, 0.6),
-    Patch(50, 10, 6, 13, 0.5),
-    Patch(38, -84, 6, 11, 0.6),
-    Patch(36, 137, 5, 6, 0.5),
-    Patch(28, 48, 6, 9, 0.4),
-    Patch(-27, 28, 5, 6, 0.3),
-    Patch(-2, 20, 8, 12, 0.4),
-    Patch(60, -40, 10, 25, -0.3),
-    Patch(-55, -30, 8, 90, -0.2),
-)
-"""Where there is more (industry, fires) or less (ocean sinks) all year round."""
-
-SEASONAL = (
-    Patch(60, 100, 8, 36, 1.5, 0.28),
-    Patch(57, 45, 7, 18, 0.9, 0.27),
-    Patch(55, -100, 7, 22, 1.1, 0.28),
-    Patch(42, -90, 6, 10, 0.8, 0.27),
-    Patch(47, 125, 6, 10, 0.7, 0.27),
-    Patch(22, 80, 6, 8, 0.9, 0.36),
-    Patch(17, 101, 6, 8, 0.7, 0.28),
-    Patch(10, 5, 5, 18, 0.7, 0.15),
-    Patch(-8, 20, 6, 12, 0.8, 0.62),
-    Patch(-9, -58, 7, 10, 0.8, 0.72),
-    Patch(-4, 112, 6, 12, 0.4, 0.76),
-    Patch(-15, 132, 5, 9, 0.4, 0.82),
-)
-"""Biomes whose season differs from their latitude's: boreal forests and crops (more uptake in summer), monsoon,
-savanna fires.
-"""
 
 
 def month_number(month: np.datetime64) -> int:
@@ -127,6 +90,11 @@ def season(phase: np.ndarray | float, lat: np.ndarray) -> np.ndarray:
     return north * steep + south * np.cos(2 * np.pi * (phase - 0.80))
 
 
+def tropopause_hpa(lat: np.ndarray) -> np.ndarray:
+    """Pressure of the tropopause: 100 hPa in the tropics, 270 hPa near the poles."""
+    return 100.0 + 170.0 * (1.0 - np.exp(-((np.abs(lat) / 38.0) ** 4)))
+
+
 def wind(month_of_year: float, lat: np.ndarray, lon: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Monthly mean wind of the lower atmosphere, m/s eastward and northward, from trades, westerlies and the Asian
     monsoon.
@@ -152,7 +120,8 @@ def wind(month_of_year: float, lat: np.ndarray, lon: np.ndarray) -> tuple[np.nda
 class Climate:
     """Large-scale fields of one seed. Months are numbers since January 2000 and may run one beyond either end.
 
-    `background` is XCO2 over sea; `contrast` is what full land cover adds (negative where forests take CO2 up).
+    `background` is XCO2 of the nature run with the seed's weather texture; `contrast` is what full land cover adds to sea
+    within a cell of the run (negative where forests take CO2 up).
     """
 
     seed: int
@@ -162,12 +131,11 @@ class Climate:
         return _background(self.seed, number)
 
     def contrast(self, number: int) -> np.ndarray:
-        """(lat, lon) ppm, monthly mean of land minus sea."""
-        phase = _phase(number)
-        spring = np.cos(2 * np.pi * (phase - 0.18))
+        """(lat, lon) ppm, monthly mean of land minus sea where they meet; the run has what is larger."""
+        spring = np.cos(2 * np.pi * (_phase(number) - 0.18))
         per_lat = (
-            0.15
-            + np.interp(NODE_LAT, [-60.0, -20.0, 0.0, 20.0, 40.0, 58.0, 75.0], [-0.1, -0.2, 0.0, 0.25, 0.7, 0.8, 0.2])
+            0.06
+            + np.interp(NODE_LAT, [-60.0, -20.0, 0.0, 20.0, 40.0, 58.0, 75.0], [0.0, -0.1, 0.0, 0.1, 0.25, 0.3, 0.1])
             * spring
         )
         wavy = 1.0 + 0.15 * np.sin(3 * NODE_LON * _DEG)[None, :] * np.cos(NODE_LAT * _DEG)[:, None]
@@ -201,41 +169,21 @@ def _phase(number: int) -> float:
     return (number % 12 + 0.5) / 12.0
 
 
-@functools.cache
-def _fixed_background() -> np.ndarray:
-    gradient = 1.35 * np.tanh(NODE_LAT / 24.0) + 0.25 * np.exp(-((NODE_LAT / 15.0) ** 2))
-    field = gradient[:, None] + sum(patch.on_nodes() for patch in ENHANCED)
-    weight = np.cos(NODE_LAT * _DEG)[:, None]
-    return field - (field * weight).sum() / (weight.sum() * NODE_LON.size)
-
-
-@functools.cache
-def _seasonal_patches() -> np.ndarray:
-    return np.stack([patch.on_nodes() for patch in SEASONAL])
-
-
 @functools.lru_cache(maxsize=96)
 def _background(seed: int, number: int) -> np.ndarray:
-    phase = _phase(number)
-    year = FIRST_YEAR + (number + 0.5) / 12.0
-    patch_cycle = np.array([np.cos(2 * np.pi * (phase - patch.peak)) for patch in SEASONAL])
-    field: np.ndarray = _fixed_background() + np.tensordot(patch_cycle, _seasonal_patches(), axes=1)
-    field += (float(global_mean(year)) + season(phase, NODE_LAT))[:, None]
-    field += _el_nino(year)
-    field += _texture(seed, number)
+    from analysis.world.nature_product import nature_product
+
+    product = nature_product()
+    field = _along_rows(product.grid.lon, product.column(number)) + _texture(seed, number)
     field.flags.writeable = False
     return field
 
 
-def _el_nino(year: float) -> np.ndarray:
-    """Tropical land gives off CO2 during El Niño (2015-16, 2023-24), after a small dip over the Pacific."""
-    field = np.zeros((NODE_LAT.size, NODE_LON.size))
-    for onset in (2002.8, 2009.8, 2015.9, 2023.9):
-        late = np.exp(-0.5 * ((year - onset) / 0.3) ** 2)
-        early = np.exp(-0.5 * ((year - onset + 0.6) / 0.25) ** 2)
-        field += late * (Patch(-3, 112, 8, 16, 0.8).on_nodes() + Patch(-5, -60, 9, 13, 0.5).on_nodes())
-        field += early * Patch(0, -140, 8, 35, -0.4).on_nodes()
-    return field
+def _along_rows(lon: np.ndarray, field: np.ndarray) -> np.ndarray:
+    """A field on the run's grid, whose latitudes are the nodes', at the nodes."""
+    around = np.concatenate([[lon[-1] - 360.0], lon, [lon[0] + 360.0]])
+    wrapped = np.concatenate([field[:, -1:], field, field[:, :1]], axis=1)
+    return np.stack([np.interp(NODE_LON, around, row) for row in wrapped])
 
 
 @functools.cache
@@ -244,10 +192,9 @@ def _waves(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     wander eastward.
     """
     random = np.random.default_rng(np.random.SeedSequence([seed, 20150101]))
-    zonal = random.integers(2, 15, _WAVES)
-    zonal[_WAVES * 2 // 3 :] = random.integers(12, 28, _WAVES - _WAVES * 2 // 3)
-    meridional = random.uniform(-12.0, 12.0, _WAVES)
-    size = 0.42 / np.sqrt(_WAVES / 2) * np.where(zonal < 15, 1.0, 0.45)
+    zonal = random.integers(10, 28, _WAVES)
+    meridional = random.uniform(-16.0, 16.0, _WAVES)
+    size = np.full(_WAVES, 0.22 / np.sqrt(_WAVES / 2))
     months = 12 * (LAST_YEAR - FIRST_YEAR + 1) + 2
     steps = random.normal(1.1, 0.8, (months, _WAVES))
     phases = random.uniform(0.0, 2 * np.pi, _WAVES) + np.cumsum(steps, axis=0)
@@ -256,8 +203,8 @@ def _waves(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
 
 @functools.lru_cache(maxsize=8)
 def _texture(seed: int, number: int) -> np.ndarray:
-    """What the month's weather leaves in the mean, ppm: largest in the storm tracks, zero at the poles, mean about
-    zero.
+    """What a month's weather leaves in the mean on scales that the run has no waves for (2000 km and less), ppm: largest in
+    the storm tracks, zero at the poles, mean about zero.
     """
     zonal, meridional, size, phases = _waves(seed)
     lon, lat = (NODE_LON * _DEG)[None, :], (NODE_LAT * _DEG)[:, None]

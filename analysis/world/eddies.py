@@ -18,19 +18,15 @@ from analysis.transport.mixing import Diffusion
 from analysis.transport.step import State
 from analysis.transport.team import Team
 from analysis.weather.synthetic import SURFACE_PRESSURE_PA
+from analysis.world.climate import tropopause_hpa
 
 TROPICAL_KZ, TEMPERATE_KZ, STRATOSPHERIC_KZ = 12.0, 6.0, 1.0
 """m2 s-1, vertical. The last makes air at 30 km about four years old, as it is (Waugh and Hall 2002,
 doi 10.1029/2000RG000101)."""
-TROPICAL_KH, TEMPERATE_KH = 0.6e6, 1.5e6
+TROPICAL_KH, TEMPERATE_KH = 0.2e6, 0.5e6
 """m2 s-1, horizontal."""
 
 DIFFUSIVITY = (TROPICAL_KZ, TEMPERATE_KZ, STRATOSPHERIC_KZ, TROPICAL_KH, TEMPERATE_KH)
-
-
-def tropopause_hpa(lat: np.ndarray) -> np.ndarray:
-    """Pressure of the tropopause: 100 hPa in the tropics, 270 hPa near the poles."""
-    return 100.0 + 170.0 * (1.0 - np.exp(-((np.abs(lat) / 38.0) ** 4)))
 
 
 def stirring(grid: Grid, levels: Levels, team: Team) -> Diffusion:
@@ -64,12 +60,16 @@ class Storms:
 
     def __call__(self, state: State, seconds: float) -> None:
         """Mix; `seconds` is not looked at."""
-        mass = state.tracer_mass.astype(np.float64)
-        spectrum = np.fft.rfft(mass, axis=2)
-        spectrum *= self._along[None, :, :, None]
-        mass = np.fft.irfft(spectrum, n=mass.shape[2], axis=2)
-        nz, ny, nx, tracers = mass.shape
-        state.tracer_mass[...] = np.matmul(self._across, mass.reshape(nz, ny, nx * tracers)).reshape(mass.shape)
+        from scipy.fft import irfft, rfft
+        from scipy.linalg import solveh_banded
+
+        by_row = np.ascontiguousarray(np.moveaxis(state.tracer_mass, 1, 0), dtype=np.float64)  # lat, lev, lon, tracer
+        spectrum = rfft(by_row, axis=2)
+        spectrum *= self._along[:, None, :, None]
+        mass = irfft(spectrum, n=by_row.shape[2], axis=2)
+        ratio = solveh_banded(self._across, mass.reshape(len(mass), -1), overwrite_b=True, check_finite=False)
+        ratio *= self.grid.area[:, :1]
+        state.tracer_mass[...] = np.moveaxis(ratio.reshape(mass.shape), 0, 1)
 
     @cached_property
     def _along(self) -> np.ndarray:
@@ -81,14 +81,15 @@ class Storms:
 
     @cached_property
     def _across(self) -> np.ndarray:
-        """(lat, lat) from tracer mass before to tracer mass after, along each meridian."""
-        rows = self.grid.area[:, 0]
+        """(2, lat) upper diagonals of the matrix from mixing ratio after to tracer mass before, along each meridian (air
+        counted in areas).
+        """
         edges = self.grid.lat_edges[1:-1]
         face = EARTH_RADIUS_M * np.cos(np.radians(edges)) * np.radians(360.0 / self.grid.shape[1])
         distance = EARTH_RADIUS_M * np.radians(np.diff(self.grid.lat))
         passed = self.duration * horizontal_diffusivity(edges) * face / distance
-        laplace = np.diag(np.append(passed, 0.0) + np.append(0.0, passed)) - np.diag(passed, 1) - np.diag(passed, -1)
-        return rows[:, None] * np.linalg.inv(np.diag(rows) + laplace)
+        own = self.grid.area[:, 0] + np.append(passed, 0.0) + np.append(0.0, passed)
+        return np.stack([np.append(0.0, -passed), own])
 
 
 def horizontal_diffusivity(lat: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.grids import Grid, Regridder, uniform
+from analysis.grids import Regridder, uniform
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,17 +104,18 @@ class Zone:
         """
         growing = _season(self.peak, self.width, days)
         growing = growing / growing.max()
-        respiration = 0.45 + 0.55 * (lambda s: s / s.max())(_season(self.peak + 18.0, 60.0, days))
+        warm = _season(self.peak + 18.0, 60.0, days)
+        respiration = 0.45 + 0.55 * warm / warm.max()
         exchange = self.uptake * (respiration * growing.mean() / respiration.mean() - growing)
         return growing / growing.mean(), exchange - exchange.mean()
 
 
 ZONES = {
-    "boreal": Zone(61, 6.5, 2.8, 192, 29),
-    "northern temperate": Zone(46, 7.5, 2.6, 178, 40),
+    "boreal": Zone(61, 6.5, 2.4, 192, 29),
+    "northern temperate": Zone(46, 7.5, 2.2, 178, 40),
     "northern subtropical": Zone(27, 6.5, 1.2, 235, 45),
     "northern savanna": Zone(11, 5.0, 1.3, 252, 45),
-    "southern savanna": Zone(-13, 6.5, 1.2, 40, 50),
+    "southern savanna": Zone(-13, 6.5, 0.9, 40, 50),
     "southern temperate": Zone(-34, 8.0, 0.8, 345, 50),
 }
 """Of the size of inversions' net seasonal cycles (TransCom regions; Gurney et al. 2004, doi 10.1029/2003GB002111): boreal and
@@ -169,10 +170,10 @@ def patterns() -> Patterns:
     }
     fires = {name: _share(plants * _bell(*place[1:5])) for name, place in _FIRES.items()}
     total = sum(place[0] for place in _FIRES.values())
-    usual = sum(place[0] / total * fires[name] for name, place in _FIRES.items())
+    usual = np.sum([place[0] / total * fires[name] for name, place in _FIRES.items()], axis=0)
     sea = 1.0 - ground
     ice_free = sea * (np.abs(GRID.lat) < 70)[:, None]
-    belts = -sum(amount * _share(ice_free * _between(*belt)) for belt, amount in _OCEAN.items())
+    belts = np.sum([-amount * _share(ice_free * _between(*belt)) for belt, amount in _OCEAN.items()], axis=0)
     temperate = np.sin(np.radians(np.clip(GRID.lat, -60, 60)) * 2.0)[:, None]
     return Patterns(
         fossil=_fossil(ground, plants),
@@ -209,7 +210,7 @@ def green() -> np.ndarray:
     """(lat, lon) 0..1, part of the area on which plants grow: land without deserts and ice."""
     bare = np.ones(GRID.shape)
     for desert in _DESERTS:
-        bare = bare * (1.0 - 0.95 * np.exp(-0.5 * _distance(*desert) ** 2))
+        bare = bare * (1.0 - 0.95 * np.exp(-0.5 * _squared(*desert) ** 2))  # flat, with an edge
     tundra = 1.0 / (1.0 + np.exp((GRID.lat[:, None] - 69.0) / 1.5))
     return land() * bare * tundra * (GRID.lat > -60)[:, None]
 
@@ -217,7 +218,7 @@ def green() -> np.ndarray:
 def _fossil(ground: np.ndarray, plants: np.ndarray) -> dict[str, np.ndarray]:
     import pandas as pd
 
-    from data.geography import cities, countries, power_plants
+    from data.geography import cities, power_plants
 
     columns = ["country", "lat", "lon", "co2_mt_per_year"]
     sites = pd.concat([cities()[columns], power_plants()[columns]])
@@ -235,7 +236,6 @@ def _fossil(ground: np.ndarray, plants: np.ndarray) -> dict[str, np.ndarray]:
     fields[OTHERS] = _share(rest * settled)
     lanes = (1.0 - ground) * np.exp(-0.5 * ((GRID.lat[:, None] - 28.0) / 18.0) ** 2)
     fields[SHIPS] = _share(lanes)
-    assert set(SHARES) <= set(countries())
     return fields
 
 
@@ -261,8 +261,8 @@ def _countries(names: list[str]) -> np.ndarray:
 def _around(sites: pd.DataFrame) -> np.ndarray:
     field = np.zeros(GRID.shape)
     width = _CITY_REACH_KM / 111.2
-    for site in sites.itertuples():
-        field += site.co2_mt_per_year * _bell(site.lat, site.lon, width, width / np.cos(np.radians(site.lat)))
+    for lat, lon, amount in sites[["lat", "lon", "co2_mt_per_year"]].to_numpy(dtype=float):
+        field += amount * _bell(lat, lon, width, width / np.cos(np.radians(lat)))
     return field
 
 
@@ -272,14 +272,14 @@ def _season(peak: float, width: float, days: int) -> np.ndarray:
     return np.exp(-0.5 * (away / width) ** 2)
 
 
-def _distance(lat: float, lon: float, lat_width: float, lon_width: float) -> np.ndarray:
-    """(lat, lon) in widths; squares of it fall off slowly at first: deserts have edges."""
+def _squared(lat: float, lon: float, lat_width: float, lon_width: float) -> np.ndarray:
+    """(lat, lon) square of the distance in widths."""
     turn = (GRID.lon - lon + 180.0) % 360.0 - 180.0
     return ((GRID.lat - lat) / lat_width)[:, None] ** 2 + (turn / lon_width)[None, :] ** 2
 
 
 def _bell(lat: float, lon: float, lat_width: float, lon_width: float) -> np.ndarray:
-    return np.exp(-0.5 * _distance(lat, lon, lat_width, lon_width))
+    return np.exp(-0.5 * _squared(lat, lon, lat_width, lon_width))
 
 
 def _between(south: float, north: float) -> np.ndarray:
@@ -288,8 +288,3 @@ def _between(south: float, north: float) -> np.ndarray:
 
 def _share(field: np.ndarray) -> np.ndarray:
     return field / float((field * GRID.area).sum())
-
-
-def on_grid(field: np.ndarray, grid: Grid) -> np.ndarray:
-    """Area means of a field of one degree on another grid."""
-    return Regridder(GRID, grid).mean(field)

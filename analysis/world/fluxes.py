@@ -69,11 +69,11 @@ class WorldFluxes:
         ------
         ValueError : a moment outside the years of the world.
         """
-        day = np.datetime64(moment, "D")
+        day = np.asarray(moment, dtype="datetime64[D]")[()]
         year = _known(int(day.astype("datetime64[Y]").astype(int)) + 1970)
         number = int((day - np.datetime64(f"{year}-01-01", "D")).astype(int))
         budget, length = annual_budget(year), days_of(year)
-        shapes, fossil, season = self._patterns, self._fossil(year), self._season(length)
+        shapes, fossil, season = self._patterns, self._fossil(year), _cycles(length)
         heating = 1.0 + shapes.fixed["heating"] * np.cos(2 * np.pi * (number + 0.5 - 15.0) / length)
         sea = shapes.fixed["ocean"] + shapes.fixed["ocean everywhere"] * (budget["ocean"] + ocean_uptake())
         land = shapes.fixed["regrowth"] * -budget["usual fire"] + shapes.fixed["tropics"] * budget["tropics"]
@@ -82,7 +82,7 @@ class WorldFluxes:
             if name in _SINKS:
                 belt, part = _SINKS[name]
                 land = land + budget[belt] * part * growing[number] * shapes.sink[name]
-        fire = sum(burns[number] * shapes.fires[name] for name, burns in burning(year, length).items())
+        fire = np.sum([burns[number] * shapes.fires[name] for name, burns in burning(year, length).items()], axis=0)
         mol_s = 1e15 / CARBON_G_MOL / (length * DAY_S)  # of a PgC a year
         swing = shapes.fixed["ocean season"] * np.cos(2 * np.pi * (number + 0.5 - 60.0) / length) / (length * DAY_S)
         return {
@@ -113,7 +113,7 @@ class WorldFluxes:
             return SurfaceSources(self.grid, np.stack([fields[name] for name in tracer_of]), list(tracer_of.values()))
 
         def of(middle: np.datetime64, seconds: float) -> Sequence[Process]:
-            return [of_day(np.datetime64(middle, "D"))]
+            return [of_day(middle.astype("datetime64[D]"))]
 
         return of
 
@@ -137,13 +137,9 @@ class WorldFluxes:
     def _fossil(self, year: int) -> np.ndarray:
         if year not in self._fossils:
             share = countries_share(year)
-            self._fossils[year] = annual_budget(year)["fossil"] * sum(
-                part * self._patterns.fossil[name] for name, part in share.items()
-            )
+            parts = [part * self._patterns.fossil[name] for name, part in share.items()]
+            self._fossils[year] = annual_budget(year)["fossil"] * np.sum(parts, axis=0)
         return self._fossils[year]
-
-    def _season(self, length: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        return _cycles(length)
 
 
 _SINKS = {

@@ -1,10 +1,11 @@
 """The simulated world: monthly global XCO2 at 0.05° (or any resolution) with known truth, for the demo, the tests and
 the comparisons.
 
-Large scales (growth, season, gradients, weather texture) come from `analysis.world.climate`, cities and power plants
-from `analysis.world.plumes`; land and sea differ smoothly across coasts. The same world is sampled at points by the
-simulated instruments (`analysis.instruments`). It depends on its seed alone. Nothing here is an observation:
-everything made of it carries `simulated = 1`.
+Large scales (growth, season, gradients) come from the nature run, public totals of fluxes carried by the transport engine
+(`analysis.world.climate`, `analysis.world.nature`), cities and power plants from `analysis.world.plumes`; land and sea differ
+smoothly across coasts. What is drawn below the run's resolution leaves the means over its cells as they are. The same world is
+sampled at points by the simulated instruments (`analysis.instruments`). It depends on its seed alone. Nothing here is an
+observation: everything made of it carries `simulated = 1`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from analysis.world.climate import FIRST_YEAR, LAST_YEAR, Climate, global_mean, month_number
+from analysis.world.climate import FIRST_YEAR, LAST_YEAR, NODE_LAT, NODE_LON, Climate, global_mean, month_number
 from analysis.world.plumes import plumes, sources
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 ATTRS: dict[str, Any] = {
     "title": "Simulated global XCO2",
     "simulated": 1,
-    "source": "Carbon Weather's simulated world (analysis.world); no observation",
+    "source": "Carbon Weather's simulated world (analysis.world): nature run of its transport engine with made-up weather and "
+    "fluxes of public totals; no observation",
     "institution": "Carbon Weather",
     "license": "CC0-1.0",
     "comment": "Simulated for demonstration and tests. It shows no real measurement and must not be used as one.",
@@ -149,7 +151,9 @@ class World:
     def _layers(self, number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         from analysis.world.render import padded
 
-        return padded(self._climate.background(number)), padded(self._climate.contrast(number)), plumes(number)
+        contrast = self._climate.contrast(number)
+        sea = self._climate.background(number) - contrast * _cover_of_nodes() - _plumes_of_nodes(number)
+        return padded(sea), padded(contrast), plumes(number)
 
     def _values(self, quantity: Quantity, month: np.datetime64) -> np.ndarray:
         out = np.empty((self.nlat, self.nlon), dtype=np.float32)
@@ -198,12 +202,19 @@ class World:
 
 @functools.cache
 def _cover() -> np.ndarray:
-    """Padded surface of how much land acts: its part of the area (from the 1:50m polygons) times a land cover that
-    varies over 100-400 km.
+    """Padded surface of how much land acts."""
+    from analysis.world.render import padded
+
+    return padded(_land_cover())
+
+
+@functools.cache
+def _land_cover() -> np.ndarray:
+    """(lat, lon) at `COAST_SPACING`: land's part of the area (from the 1:50m polygons) times a land cover that varies over
+    100-400 km.
     """
     from scipy.ndimage import gaussian_filter
 
-    from analysis.world.render import padded
     from data.geography import land_mask
 
     nlat, nlon = round(180 / COAST_SPACING), round(360 / COAST_SPACING)
@@ -212,7 +223,29 @@ def _cover() -> np.ndarray:
     noise = np.random.default_rng(20150101).normal(size=(nlat, nlon))
     patches = sum(width * gaussian_filter(noise, width, mode=("nearest", "wrap")) for width in (1.0, 2.0, 4.0))
     vegetation = 1.0 + 0.3 * patches * np.cos(np.deg2rad(np.linspace(-90.0, 90.0, nlat)))[:, None]
-    return padded(land * vegetation)
+    return np.asarray(land * vegetation)
+
+
+@functools.cache
+def _cover_of_nodes() -> np.ndarray:
+    """(lat, lon) mean land cover around the climate's nodes."""
+    return _around_nodes(_land_cover())
+
+
+@functools.lru_cache(maxsize=96)
+def _plumes_of_nodes(number: int) -> np.ndarray:
+    """(lat, lon) ppm, mean of all plumes around the climate's nodes: the run has emitted them already."""
+    from analysis.world.render import draw_rows, padded
+
+    nothing = padded(np.zeros((NODE_LAT.size, NODE_LON.size)))
+    rows = np.empty((round(180 / COAST_SPACING), round(360 / COAST_SPACING)), dtype=np.float32)
+    draw_rows(nothing, nothing, nothing, plumes(number), rows.shape[0], 0, rows)
+    return _around_nodes(rows)
+
+
+def _around_nodes(fine: np.ndarray) -> np.ndarray:
+    ny, nx = NODE_LAT.size, NODE_LON.size
+    return np.asarray(fine.reshape(ny, fine.shape[0] // ny, nx, -1).mean(axis=(1, 3), dtype=np.float64))
 
 
 @functools.cache

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from analysis.transport.fluxes import air_mass
 from analysis.transport.sources import COMPONENTS
 from analysis.transport.step import Process, State
 from analysis.transport.team import Team
+from analysis.weather.pack import Interval
 from analysis.weather.synthetic import SURFACE_PRESSURE_PA
 from analysis.world.eddies import DIFFUSIVITY, Storms, stirring
 from analysis.world.fluxes import WorldFluxes
@@ -36,6 +37,9 @@ STEP_S = 21_600.0
 """Longest step: the winds stand still for six hours, and monthly means do not feel the hours between."""
 
 DAY_S = 86_400.0
+
+MINUTES = 30
+"""What the whole run takes on two cores, about."""
 
 SETTINGS = "settings.json"
 
@@ -84,7 +88,24 @@ class NatureRun:
         return uniform([name for change, name in self.grids if np.datetime64(change, "M") <= month][-1])
 
     def layers(self) -> Levels:
+        """From the surface up."""
         return ecmwf_levels(self.levels)
+
+    def kept(self) -> list[np.datetime64]:
+        """The months that go into the product: whole calendar years on the last grid.
+
+        Raises
+        ------
+        NatureRunProblem : there are none.
+        """
+        change = np.datetime64(self.grids[-1][0], "M")
+        months = [month for month in self.months() if month >= change]
+        january = [number for number, month in enumerate(months) if month == month.astype("datetime64[Y]")]
+        if not january or (len(months) - january[0]) % 12:
+            raise NatureRunProblem(
+                f"The product needs whole calendar years on the last grid, found {change} to {self.last}; end in a December."
+            )
+        return months[january[0] :]
 
 
 @dataclass(frozen=True)
@@ -151,6 +172,46 @@ def run_nature(
     return done
 
 
+def rebuild(
+    folder: str | os.PathLike[str],
+    run: NatureRun | None = None,
+    *,
+    months: int | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Path | None:
+    """The run and, once it is complete, its product `nature_run.npz` in the folder (copy it to `analysis/world/` to use it).
+
+    Parameters
+    ----------
+    folder, run, months, progress : as in `run_nature`.
+
+    Returns
+    -------
+    The product's path; None while months are missing.
+
+    Raises
+    ------
+    NatureRunProblem : as `run_nature`; or the months on the last grid are no whole years.
+    """
+    from analysis.world.nature_product import PRODUCT, write_product
+
+    run = run or NatureRun()
+    kept = run.kept()
+    done = run_nature(folder, run, months=months, progress=progress)
+    if len(done) < len(run.months()):
+        return None
+    path = Path(folder) / PRODUCT.name
+    first = run.months().index(kept[0])
+    write_product(done[first:], kept[0], run.grid_of(kept[0]), run.layers(), path)
+    return path
+
+
+def size_bytes(run: NatureRun | None = None) -> int:
+    """What the files of a run take on disk."""
+    run = run or NatureRun()
+    return sum(8 * len(COMPONENTS) * run.levels * int(np.prod(run.grid_of(month).shape)) for month in run.months())
+
+
 class _MonthModel:
     """The engine on one grid, a month at a time."""
 
@@ -197,11 +258,11 @@ class _MonthMean:
     def state_dict(self) -> dict[str, np.ndarray]:  # a month is done at once
         return {}
 
-    def load_state(self, arrays: object) -> None:
+    def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
         pass
 
 
-def _intervals(grid: Grid, levels: Levels, month: np.datetime64) -> Iterator[object]:
+def _intervals(grid: Grid, levels: Levels, month: np.datetime64) -> Iterator[Interval]:
     first, end = month.astype("datetime64[s]"), (month + 1).astype("datetime64[s]")
     weather = MadeUpWeather(grid, levels, first, end)
     return ahead(weather, weather.covering(first, end))

@@ -61,19 +61,21 @@ def test_north_has_more_than_south_and_industry_more_than_ocean(maps_2018):
     mean = maps_2018.mean(axis=0)
     assert 2.0 < mean[LAT > 30].mean() - mean[LAT < -30].mean() < 4.0
     china, pacific = mean[90 + 30 : 90 + 40, 180 + 110 : 180 + 120].mean(), mean[90 + 30 : 90 + 40, 0:40].mean()
-    assert 0.8 < china - pacific < 3.5
+    # 2.7 PgC a year over 3e6 km2 in a column that is blown across them at 10 m/s: half a ppm
+    assert 0.3 < china - pacific < 2.0
 
 
 def test_land_takes_up_in_summer():
     sea_minus_land = []
-    for name in ("2018-02", "2018-08"):
+    for name in ("2018-02", "2018-07"):
         values = COARSE.xco2(month(name))
         siberia, pacific = (
             values[90 + 55 : 90 + 60, 180 + 90 : 180 + 130].mean(),
             values[90 + 55 : 90 + 60, 0:30].mean(),
         )
         sea_minus_land.append(pacific - siberia)
-    assert sea_minus_land[0] < 0.0 < sea_minus_land[1]
+    winter, summer = sea_minus_land
+    assert summer > 1.0 and summer - winter > 1.0 and abs(winter) < 0.6
 
 
 def test_no_cliff_at_coasts_and_none_at_the_dateline():
