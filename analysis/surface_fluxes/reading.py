@@ -277,7 +277,7 @@ def _files(paths: Sequence[str | os.PathLike[str]] | str | os.PathLike[str]) -> 
 
 
 def _unit(path: Path, variable: str, attrs: Mapping[str, object]) -> FluxUnit:
-    stated = str(attrs.get("units", ""))
+    stated = str(attrs.get("units", ""))[:200]
     described = f"{variable} {attrs.get('long_name', '')} {attrs.get('standard_name', '')}"
     unit = flux_unit(stated, described=described)
     if unit is None:

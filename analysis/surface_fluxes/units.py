@@ -28,6 +28,8 @@ _AREA = re.compile(r"(?P<unit>km|cm|m)(?:\^|\*\*)?(?P<sign>-)?2|(?P<cell>(?:grid
 _TIME = re.compile(r"(?P<unit>months?|mon|mo|years?|yr|y|a|days?|d|hours?|hr|h|seconds?|sec|s)(?:(?:\^|\*\*)?-1)?")
 _SECONDS = {"s": 1.0, "h": 3600.0, "d": 86_400.0}
 _AREAS_M2 = {"m": 1.0, "km": 1e6, "cm": 1e-4}
+_LONGEST = 80
+"""Characters; a longer text is no unit."""
 _WORDS = {"micro": "u", "kilo": "k", "nano": "n"}
 
 
@@ -74,7 +76,7 @@ def flux_unit(text: str, *, described: str = "") -> FluxUnit | None:
     rest = re.sub(r"\s*\bper\b\s*", "/", text.strip())
     rest = re.sub(r"[\s_*]+(?=[a-zA-Z(])|\s+", "", rest.replace("\u00b5", "u").replace("\u03bc", "u"))
     rest = rest.replace("\u00b2", "2").replace("\u207b\u00b9", "-1").replace("\u207b2", "-2").replace("**", "^")
-    match = _AMOUNT.match(rest)
+    match = _AMOUNT.match(rest) if len(rest) <= _LONGEST else None
     if match is None:
         return None
     rest = rest[match.end() :]

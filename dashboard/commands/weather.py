@@ -153,9 +153,13 @@ def show_command(pack: str | None, check_all: bool, as_json: bool, home: Path | 
     if pack is None:
         print_list(folder, as_json)
         return
+    if not pack.strip():
+        raise click.UsageError(
+            "A pack's name or folder is missing; 'carbonweather weather show' lists those in the data folder."
+        )
     path = Path(pack).expanduser()
     named = folder / pack
-    weather = Weather(named if not path.exists() and pack and named.exists() else path)
+    weather = Weather(named if not path.exists() and named.exists() else path)
     facts = facts_of(weather)
     if check_all:
         facts["replayed_error"] = max(weather.check(number) for number in range(len(weather)))

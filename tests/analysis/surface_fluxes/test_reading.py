@@ -209,6 +209,7 @@ def test_mass_in_each_cell_keeps_its_sum(tmp_path):
 
 def test_what_units_say():
     assert flux_unit("mol m-2") is None and flux_unit("K") is None and flux_unit("") is None
+    assert flux_unit("kg" + "C" * 10**6 + " m-2 s-1") is None and flux_unit("mol sr-1 s-1") is None
     assert flux_unit("kg m-2 s-1").moles is None
     assert flux_unit(
         "kg m-2 s-1", described="surface flux of carbon dioxide expressed as carbon"
