@@ -79,7 +79,8 @@ def global_mean(year: np.ndarray | float) -> np.ndarray:
 
 
 def season(phase: np.ndarray | float, lat: np.ndarray) -> np.ndarray:
-    """Seasonal cycle of the zonal mean, ppm: `phase` is the part of the year, 0..1; both broadcast.
+    """Seasonal cycle of the zonal mean as a retrieval knows it beforehand, ppm: `phase` is the part of the year, 0..1; both
+    broadcast. The world's own season is the nature run's.
 
     In the north it peaks in spring and falls steeply to late summer; in the far south it is small and opposite.
     """

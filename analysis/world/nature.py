@@ -142,12 +142,17 @@ def run_nature(
 
     Raises
     ------
-    NatureRunProblem : the folder holds another run, or a damaged month.
+    NatureRunProblem : the folder holds another run or a damaged month, or cannot be written.
     """
     run = run or NatureRun()
     root = Path(folder)
-    root.mkdir(parents=True, exist_ok=True)
-    _same_run(root, run)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        _same_run(root, run)
+    except OSError as error:
+        raise NatureRunProblem(
+            f"The folder {root} of the nature run cannot be written ({error.strerror or error}); give another one."
+        ) from None
     done: list[Path] = []
     made = 0
     started = time.monotonic()
@@ -301,9 +306,15 @@ def read_month(path: Path) -> dict[str, np.ndarray]:
 
 def _write(path: Path, **arrays: np.ndarray) -> None:
     part = path.with_suffix(".part")
-    with part.open("wb") as out:
-        np.savez(out, **arrays)  # type: ignore[arg-type]
-    os.replace(part, path)
+    try:
+        with part.open("wb") as out:
+            np.savez(out, **arrays)  # type: ignore[arg-type]
+        os.replace(part, path)
+    except OSError as error:
+        raise NatureRunProblem(
+            f"{path} cannot be written ({error.strerror or error}); make room (`size_bytes`) and run it again: months "
+            "that are done stay."
+        ) from None
 
 
 def _same_run(root: Path, run: NatureRun) -> None:

@@ -222,6 +222,12 @@ def test_runs_that_cannot_be_are_refused(settings, message):
         NatureRun(**settings)
 
 
+def test_a_folder_that_is_none_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NatureRunProblem, match="cannot be written"):
+        run_nature(tmp_path / "file" / "run", TINY)
+
+
 def test_only_whole_years_on_the_last_grid_are_kept():
     assert len(NatureRun().kept()) == 84 and str(NatureRun().kept()[0]) == "2015-01"
     with pytest.raises(NatureRunProblem, match="end in a December"):
