@@ -136,14 +136,16 @@ def test_any_winds_on_any_grid(case: tuple[Grid, Levels, MassFluxes, np.ndarray]
     grid, levels, fluxes, start = case
     field = np.random.default_rng(1).uniform(0, 1, (*start.shape, 2))
     field[..., 1] = 1.0
-    state = State.of(field, start, np.float64)
-    before, seconds = state.total(), 3600.0
-    with Team(1) as team:
-        Transport(grid, levels, team=team).step(state, fluxes, seconds)
-    np.testing.assert_allclose(state.total(), before, rtol=1e-13)
-    np.testing.assert_allclose(state.mixing_ratio()[..., 1], 1.0, rtol=1e-12)
-    assert fluxes.replay_error(start, state.air_mass, seconds) < 1e-12
-    assert np.isfinite(state.tracer_mass).all()
+    seconds = 3600.0
+    for dtype, kept, same in ((np.float64, 1e-13, 1e-12), (np.float32, 1e-6, 1e-5)):
+        state = State.of(field, start, dtype)
+        before = state.total()
+        with Team(1) as team:
+            Transport(grid, levels, team=team).step(state, fluxes, seconds)
+        np.testing.assert_allclose(state.total(), before, rtol=kept)
+        np.testing.assert_allclose(state.mixing_ratio()[..., 1], 1.0, rtol=same)
+        assert fluxes.replay_error(start, state.air_mass, seconds) < 1e-12
+        assert np.isfinite(state.tracer_mass).all()
 
 
 def test_steps_are_as_long_as_the_air_allows() -> None:
