@@ -34,7 +34,14 @@ from analysis.transport.sources import BACKGROUND_PPM
 from analysis.weather import WeatherProblem
 from analysis.weather.pack import REPLAY_LIMIT, Interval
 
-TABLE_COLUMNS = ("time", "component", "column_mean_ppm", "north_minus_south_ppm", "lowest_north_minus_south_ppm")
+TABLE_COLUMNS = (
+    "time",
+    "component",
+    "growth_ppm",
+    "column_mean_ppm",
+    "north_minus_south_ppm",
+    "lowest_north_minus_south_ppm",
+)
 
 
 class Simulation:
@@ -160,19 +167,18 @@ class Simulation:
         seconds = np.full(len(self.plan.tracers), float(time.astype("datetime64[s]").astype(np.int64)))
         self._rows.append(np.stack([seconds, *found]))
 
-    def table(self) -> list[tuple[str, str, float, float, float]]:
-        """Rows of `TABLE_COLUMNS`, by day and component; "co2" where a background is carried."""
-        found: list[tuple[str, str, float, float, float]] = []
+    def table(self) -> list[tuple[str, str, float, float, float, float]]:
+        """Rows of `TABLE_COLUMNS`, by day and component; "co2" where a background is carried. Growth is since the start."""
+        found: list[tuple[str, str, float, float, float, float]] = []
+        offset = np.array([BACKGROUND_PPM if name == BACKGROUND else 0.0 for name in self.plan.tracers])
         for row in self._rows:
             time = str(np.datetime64(int(row[0, 0]), "s"))
-            values = row[1:].copy()
+            values = np.stack([row[1] - self._rows[0][1], row[1] + offset, *row[2:]])
+            rows = dict(zip(self.plan.tracers, values.T.tolist(), strict=True))
             if BACKGROUND in self.plan.tracers:
-                values[0, self.plan.tracers.index(BACKGROUND)] += BACKGROUND_PPM
-                mean, contrast, low = values.sum(axis=1).tolist()
-                found.append((time, "co2", mean, contrast, low))
-            for number, name in enumerate(self.plan.tracers):
-                mean, contrast, low = values[:, number].tolist()
-                found.append((time, name, mean, contrast, low))
+                rows = {"co2": values.sum(axis=1).tolist(), **rows}
+            for name, (growth, mean, contrast, low) in rows.items():
+                found.append((time, name, growth, mean, contrast, low))
         return found
 
     def budget(self) -> list[dict[str, Any]]:

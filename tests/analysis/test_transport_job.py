@@ -145,6 +145,8 @@ def test_what_is_added_is_the_total_of_the_fluxes(tmp_path, weather, fluxes):
     last = means[means["time"] == "2022-02-02T00:00:00"].set_index("component")["column_mean_ppm"]
     assert last["co2"] == pytest.approx(run.scores["final_column_mean_ppm"])
     assert last["fossil"] == pytest.approx(budget.loc["fossil", "gained_ppm"], rel=1e-6)
+    growth = means[means["time"] == "2022-02-02T00:00:00"].set_index("component")["growth_ppm"]
+    assert growth["co2"] == pytest.approx(run.scores["growth_ppm"], rel=1e-6)
     contrast = means.set_index(["time", "component"]).loc[("2022-02-02T00:00:00", "fossil")]
     assert contrast["lowest_north_minus_south_ppm"] > contrast["north_minus_south_ppm"] > 0
 
