@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from analysis.grids import Levels, ecmwf_levels
-from analysis.transport.reconstruction import PPM, SLOPES, level_table, surface_bin
+from analysis.transport.reconstruction import PPM, SLOPES, edge_table
 from analysis.transport.sweeps import Lines, sweep
 from analysis.transport.team import Team
 
@@ -18,7 +18,7 @@ def operator(levels: Levels, scheme: str, courant: float) -> np.ndarray:
     flux[1:-1, 0, 0] = courant * np.minimum(air[1:], air[:-1])
     after = air[:, None, None].copy()
     tracers = np.ascontiguousarray((np.eye(n) * air[:, None])[:, None, None, :])
-    table = level_table(levels, scheme)[surface_bin(np.array([SURFACE_PA]))]
+    table = edge_table(levels.edge_pressure(np.array(SURFACE_PA)), scheme, periodic=False)[None]
     sweep(Team(1), Lines.z((n, 1, 1)), tracers, after, flux, 1.0, table, np.zeros(1, np.int64))
     return tracers[:, 0, 0] / after[:, 0]
 
