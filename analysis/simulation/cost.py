@@ -28,8 +28,9 @@ SECONDS_A_VALUE = {"netcdf": 6e-8, "zarr": 3e-8}
 """To average, compress and write a number."""
 SECONDS_A_MEAN = 8e-9
 """To add a number on levels to its mean."""
-BYTES_A_VALUE = 2.2
+BYTES_A_VALUE = 1.3
 """On disk, compressed."""
+PERIODS_A_FILE = {"3-hourly": 8, "daily": 31, "monthly": 1}
 STARTING_SECONDS = 8.0
 BASE_BYTES = 450_000_000
 """The program with its libraries."""
@@ -63,7 +64,7 @@ def cost_of(plan: Plan) -> RunCost:
     steps = an_interval * len(plan.numbers)
     stepping = steps * cells * (SECONDS_A_CELL + SECONDS_A_TRACER * tracers * size / 4) / min(available_cores(), 8)
     winds = len(plan.numbers) * cells * SECONDS_OF_WIND_A_CELL if isinstance(plan.weather, MadeUpWeather) else 0.0
-    values = values_written(plan)
+    values, waiting = values_written(plan)
     writing = values * SECONDS_A_VALUE[plan.settings["output_format"]]
     averaged = steps * cells * tracers * SECONDS_A_MEAN if plan.settings["output_levels"] != choices.NONE else 0.0
     seconds = STARTING_SECONDS + stepping + winds / 2 + writing + averaged
@@ -72,16 +73,16 @@ def cost_of(plan: Plan) -> RunCost:
     records = largest * (tracers * 3 + 6) * 8 if means else 0
     memory = BASE_BYTES + cells * (tracers * size * 2.2 + 8 * 30) + means + records
     shown = 2.0 if plan.settings["show"] else 1.0
-    disk = values * BYTES_A_VALUE * shown + 3 * cells * (tracers * size + 8) + 2 * means
+    disk = values * BYTES_A_VALUE * shown + 4 * waiting + 3 * cells * (tracers * size + 8) + 2 * means
     return RunCost(seconds, int(memory), int(disk), steps)
 
 
-def values_written(plan: Plan) -> float:
-    """How many numbers go into files."""
+def values_written(plan: Plan) -> tuple[float, float]:
+    """How many numbers go into files, and how many of them may wait for the file that they complete."""
     tracers = len(plan.tracers)
     total = 1 if BACKGROUND in plan.tracers else 0
     planes = sum(math.prod(target.grid.shape) for target in plan.targets)
-    values = 0.0
+    values = waiting = 0.0
     for what in ("levels", "columns"):
         every = plan.settings[f"output_{what}"]
         if every == choices.NONE:
@@ -89,7 +90,9 @@ def values_written(plan: Plan) -> float:
         count = len(periods(plan.start, plan.end, every)) - 1
         layers = plan.levels.count * (tracers + total + 2) if what == "levels" else tracers + 2 * total
         values += count * layers * planes
-    return values
+        if plan.settings["output_format"] == "netcdf":
+            waiting += 2 * min(count, PERIODS_A_FILE[every]) * layers * planes
+    return values, waiting
 
 
 def check_room(plan: Plan, home: Path) -> None:
