@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,6 +13,7 @@ from data.home import volumes_dir
 from data.readers import read
 from data.volumes import VolumeStore
 from tests.browser.dashboard_server import served
+from tests.browser.watching import watch
 from tests.data.level_files import level_file
 
 if TYPE_CHECKING:
@@ -37,18 +38,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def watched(page: Page) -> Iterator[Page]:
-    """A page on which any request to another host or error in a script fails the test."""
-    problems: list[str] = []
-
-    def request(sent: Any) -> None:
-        if not sent.url.startswith(("http://localhost:", "ws://localhost:", "data:", "blob:")):
-            problems.append(f"left the host: {sent.url}")
-
-    page.on("request", request)
-    page.on("pageerror", lambda error: problems.append(f"script: {error}"))
-    page.on("console", lambda said: problems.append(f"console: {said.text}") if said.type == "error" else None)
-    yield page
-    assert problems == []
+    yield from watch(page)
 
 
 def open_page(page: Page, url: str) -> None:

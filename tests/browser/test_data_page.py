@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
@@ -17,6 +17,7 @@ from data.home import cubes_dir, soundings_dir, tables_dir
 from data.soundings import SoundingArchive
 from data.tables import TableStore
 from tests.browser.dashboard_server import make_cubes, served
+from tests.browser.watching import watch
 from tests.data.folder_examples import table_product
 from tests.data.sounding_examples import random_product
 
@@ -52,24 +53,7 @@ def address(home: Path) -> Iterator[str]:
 
 @pytest.fixture
 def watched(page: Page) -> Iterator[Page]:
-    """A page on which any request to another host, error in a script or unexpected error message fails the test."""
-    problems: list[str] = []
-
-    def request(sent: Any) -> None:
-        if not sent.url.startswith(("http://localhost:", "ws://localhost:", "data:", "blob:")):
-            problems.append(f"left the host: {sent.url}")
-
-    def said(message: Any) -> None:
-        if message.type == "error" and "415" not in message.text:  # what a refused upload leaves on the console
-            problems.append(f"console: {message.text}")
-
-    page.on("request", request)
-    page.on("websocket", request)
-    page.on("pageerror", lambda error: problems.append(f"script: {error}"))
-    page.on("dialog", lambda dialog: problems.append(f"dialog: {dialog.message}"))
-    page.on("console", said)
-    yield page
-    assert problems == []
+    yield from watch(page, expected="415")  # what a refused upload leaves on the console
 
 
 def open_page(page: Page, url: str) -> None:
@@ -105,13 +89,16 @@ def drop(page: Page, files: dict[str, bytes]) -> None:
 
 
 def test_search_filters_and_the_chosen_item_are_in_the_address(watched: Page, address: str) -> None:
+    from playwright.sync_api import expect
+
     open_page(watched, f"{address}?tab=catalogue")
     rows = watched.locator("table.entries tbody tr")
     watched.get_by_text(re.compile(r"^\d+ data sets$")).wait_for(timeout=PATIENCE_MS)
     everything = rows.count()
     watched.get_by_label("Search the catalogue").fill("fluorescence oco3-sif")
     rows.filter(has_text="OCO-3 Lite solar-induced").wait_for()
-    assert rows.count() == 1 < everything
+    expect(rows).to_have_count(1)
+    assert everything > 1
     wait_for_query(watched, tab="catalogue", q="fluorescence oco3-sif")
     rows.first.click()
     watched.get_by_role("heading", name="OCO-3 Lite solar-induced").wait_for()

@@ -15,6 +15,7 @@ from PIL import Image
 
 from data.importing import import_paths
 from tests.browser.dashboard_server import served
+from tests.browser.watching import watch
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -40,20 +41,7 @@ def address(home: Path) -> Iterator[str]:
 
 @pytest.fixture
 def watched(page: Page) -> Iterator[Page]:
-    """A page on which a script error or a request to another host fails the test."""
-    problems: list[str] = []
-    page.on("pageerror", lambda error: problems.append(f"script: {error}"))
-    page.on("console", lambda said: problems.append(f"console: {said.text}") if said.type == "error" else None)
-    page.on(
-        "request",
-        lambda sent: (
-            None
-            if sent.url.startswith(("http://localhost:", "ws://localhost:", "data:", "blob:"))
-            else problems.append(f"left the host: {sent.url}")
-        ),
-    )
-    yield page
-    assert problems == []
+    yield from watch(page)
 
 
 def see(page: Page, text: str) -> None:

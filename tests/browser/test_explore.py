@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from tests.browser.dashboard_server import GROWTH_PPM, MONTHS, known_value, make_cubes, served
+from tests.browser.watching import watch
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -39,19 +40,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def watched(page: Page) -> Iterator[Page]:
-    """A page on which any request to another host, error in a script or error message fails the test."""
-    problems: list[str] = []
-
-    def request(sent: Any) -> None:
-        if not sent.url.startswith(("http://localhost:", "ws://localhost:", "data:", "blob:")):
-            problems.append(f"left the host: {sent.url}")
-
-    page.on("request", request)
-    page.on("websocket", request)
-    page.on("pageerror", lambda error: problems.append(f"script: {error}"))
-    page.on("console", lambda said: problems.append(f"console: {said.text}") if said.type == "error" else None)
-    yield page
-    assert problems == []
+    yield from watch(page)
 
 
 def open_map(page: Page, url: str) -> None:

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,6 +18,7 @@ from data.runs import RunStore
 from tests.analysis.sounding_archives import fill
 from tests.browser.dashboard_server import served
 from tests.browser.loop_recorder import LONG_SECONDS
+from tests.browser.watching import watch
 from tests.dashboard.run_examples import SERIES, done
 from tests.dashboard.run_kind_for_pages import ENVIRONMENT
 from tests.data.cube_examples import SMALL, make_cube, maps
@@ -56,22 +57,7 @@ def record_of(home: Path) -> Path:
 
 @pytest.fixture
 def watched(page: Page) -> Iterator[Page]:
-    """A page on which any request to another host, error in a script or error message fails the test."""
     yield from watch(page)
-
-
-def watch(page: Page) -> Iterator[Page]:
-    problems: list[str] = []
-
-    def request(sent: Any) -> None:
-        if not sent.url.startswith(("http://localhost:", "ws://localhost:", "data:", "blob:")):
-            problems.append(f"left the host: {sent.url}")
-
-    page.on("request", request)
-    page.on("pageerror", lambda error: problems.append(f"script: {error}"))
-    page.on("console", lambda said: problems.append(f"console: {said.text}") if said.type == "error" else None)
-    yield page
-    assert problems == []
 
 
 def press(page: Page, name: str) -> None:
