@@ -173,11 +173,12 @@ SCHEMA: dict[str, Any] = {
         "scheme": {
             "title": "Advection",
             "description": (
-                "'ppm' is linear and most accurate; 'ppm_mono' makes no new extremes and is not linear; 'slopes' is what TM5 uses."
+                "'ppm_mono' makes no new extremes, so maps are clean around sources, and is not linear; 'ppm' is linear and most accurate "
+                "for smooth fields; 'slopes' is what TM5 uses."
             ),
             "type": "string",
             "enum": list(reconstruction.SCHEMES),
-            "default": reconstruction.PPM,
+            "default": reconstruction.PPM_MONOTONE,
         },
         "precision": {
             "title": "Precision",
