@@ -1,8 +1,8 @@
 """Rounding that does not repeat itself, for tracers kept in single precision.
 
 Winds that stand still for a day bring each cell through the same masses hour after hour, so that rounding to the nearest
-float32 errs by the same amount each time and the errors add up. A dither, something between plus and minus half a unit in
-the last place that is added before rounding, makes them cancel (stochastic rounding: Croci et al. 2022,
+float32 errs by the same amount each time and the errors add up. A dither, something between plus and minus 2^-24 of the
+value (half to one unit in its last place) that is added before rounding, makes them cancel (stochastic rounding: Croci et al. 2022,
 doi 10.1098/rsos.211631; in weather and climate models Paxton et al. 2022, doi 10.1175/JCLI-D-21-0343.1). Its values
 are not drawn but taken from a sequence that fills the interval evenly along a line and in time, so that errors cancel
 sooner; they are the same for all tracers and follow from the air alone, so that a run is repeated to the last bit with any
