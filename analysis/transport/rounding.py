@@ -23,9 +23,13 @@ ASIDE, BEGINNINGS = 29, 64
 """Line n begins n x `ASIDE` positions later, modulo `BEGINNINGS` (a power of two)."""
 
 
-def first_turn(air_mass: np.ndarray) -> float:
-    """Where in the sequence (0..1) some steps begin: from the bits of the lowest layer's air."""
-    return zlib.crc32(np.ascontiguousarray(air_mass[0]).data) / 2**32
+def first_turn(air_mass: np.ndarray, flux: np.ndarray) -> float:
+    """Where in the sequence (0..1) some steps begin: from the bits of the lowest layer's air and of its flux.
+
+    Of both, for air that only circulates comes to the same masses again and again.
+    """
+    air = zlib.crc32(np.ascontiguousarray(air_mass[0]).data)
+    return zlib.crc32(np.ascontiguousarray(flux[0]).data, air) / 2**32
 
 
 def dither(length: int, turn: float, dtype: np.dtype) -> np.ndarray:

@@ -161,7 +161,7 @@ class Transport:
         if self.levels is not None:
             surface = state.air_mass.sum(axis=0) / self.grid.area
             self._bins = reconstruction.surface_bin(surface * GRAVITY + self.levels.a_pa[-1]).ravel()
-        state.turn = rounding.first_turn(state.air_mass)
+        state.turn = rounding.first_turn(state.air_mass, fluxes.x)
         for _ in range(steps):
             for number, direction in enumerate("xyz"):
                 self.sweep(direction, state, fluxes, half, turn=state.turn + number / 6)

@@ -47,4 +47,5 @@ def test_a_state_goes_on_from_its_arrays_alone() -> None:
         transport.step(through, winds[1], 10_800.0)
         transport.step(stopped, winds[1], 10_800.0)
     assert np.array_equal(through.tracer_mass, stopped.tracer_mass)
-    assert 0 <= first_turn(start) < 1 and first_turn(start) != first_turn(through.air_mass)
+    turns = {first_turn(air, wind.x) for air in (start, through.air_mass) for wind in winds}
+    assert len(turns) == 4 and all(0 <= turn < 1 for turn in turns)
