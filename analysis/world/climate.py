@@ -193,9 +193,9 @@ def _waves(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     wander eastward.
     """
     random = np.random.default_rng(np.random.SeedSequence([seed, 20150101]))
-    zonal = random.integers(10, 28, _WAVES)
-    meridional = random.uniform(-16.0, 16.0, _WAVES)
-    size = np.full(_WAVES, 0.22 / np.sqrt(_WAVES / 2))
+    zonal = random.integers(5, 24, _WAVES)
+    meridional = random.uniform(-14.0, 14.0, _WAVES)
+    size = 0.2 / np.sqrt(_WAVES / 2) * np.sqrt(8.0 / np.hypot(zonal, meridional))
     months = 12 * (LAST_YEAR - FIRST_YEAR + 1) + 2
     steps = random.normal(1.1, 0.8, (months, _WAVES))
     phases = random.uniform(0.0, 2 * np.pi, _WAVES) + np.cumsum(steps, axis=0)
@@ -204,8 +204,8 @@ def _waves(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
 
 @functools.lru_cache(maxsize=8)
 def _texture(seed: int, number: int) -> np.ndarray:
-    """What a month's weather leaves in the mean on scales that the run has no waves for (2000 km and less), ppm: largest in
-    the storm tracks, zero at the poles, mean about zero.
+    """What a month's weather leaves in the mean that the run's few waves do not, ppm: largest in the storm tracks, zero at
+    the poles, mean about zero.
     """
     zonal, meridional, size, phases = _waves(seed)
     lon, lat = (NODE_LON * _DEG)[None, :], (NODE_LAT * _DEG)[:, None]
@@ -217,5 +217,5 @@ def _texture(seed: int, number: int) -> np.ndarray:
     for wave in range(_WAVES):
         field += size[wave] * np.cos(zonal[wave] * bent_lon + meridional[wave] * bent_lat + turning[wave])
     envelope = np.cos(NODE_LAT * _DEG) ** 1.5 * (0.45 + 0.55 * np.exp(-0.5 * ((np.abs(NODE_LAT) - 48.0) / 16.0) ** 2))
-    calmer_south = np.interp(NODE_LAT, [-20.0, 15.0], [0.55, 1.0])
+    calmer_south = np.interp(NODE_LAT, [-25.0, 15.0], [0.3, 1.0])
     return field * (envelope * calmer_south)[:, None]

@@ -21,7 +21,7 @@ from analysis.weather.synthetic import SURFACE_PRESSURE_PA
 from analysis.world.climate import tropopause_hpa
 
 TROPICAL_KZ, TEMPERATE_KZ, STRATOSPHERIC_KZ = 12.0, 6.0, 1.0
-"""m2 s-1, vertical. The last makes air at 30 km about four years old, as it is (Waugh and Hall 2002,
+"""m2 s-1, vertical. With the last, air at 30 km is three years old; real air is about four (Waugh and Hall 2002,
 doi 10.1029/2000RG000101)."""
 TROPICAL_KH, TEMPERATE_KH = 0.2e6, 0.5e6
 """m2 s-1, horizontal."""
