@@ -27,7 +27,16 @@ from analysis.world.fluxes import (
     annual_budget,
     days_of,
 )
-from analysis.world.nature import SETTINGS, NatureRun, NatureRunProblem, read_month, rebuild, run_nature, size_bytes
+from analysis.world.nature import (
+    SETTINGS,
+    NatureRun,
+    NatureRunProblem,
+    Progress,
+    read_month,
+    rebuild,
+    run_nature,
+    size_bytes,
+)
 
 TINY = NatureRun(first="2015-02", last="2015-03", grids=(("2015-02", "36x20"), ("2015-03", "24x18")))
 """Two months in two seconds; the grid changes between them."""
@@ -164,8 +173,10 @@ def test_the_air_gains_what_the_fluxes_give(tiny):
     moles = np.zeros(len(COMPONENTS))
     for month in TINY.months():
         fluxes = WorldFluxes(TINY.grid_of(month))
-        for day in np.arange(month.astype("datetime64[D]"), (month + 1).astype("datetime64[D]")):
-            moles += [float((fluxes.at(day)[name] * fluxes.grid.area).sum()) * DAY_S for name in COMPONENTS]
+        first, end = month.astype("datetime64[D]"), (month + 1).astype("datetime64[D]")
+        for day in range(int((end - first).astype(int))):
+            fields = fluxes.at(first + day)
+            moles += [float((fields[name] * fluxes.grid.area).sum()) * DAY_S for name in COMPONENTS]
     found = read_month(tiny[-1])["tracer_mass"].sum(axis=(0, 1, 2), dtype=np.float64)
     np.testing.assert_allclose(found / 0.0289644e6, moles, rtol=2e-5)
     ppm = moles * CARBON_G_MOL * 1e-15 / PGC_PER_PPM
@@ -174,7 +185,7 @@ def test_the_air_gains_what_the_fluxes_give(tiny):
 
 
 def test_a_run_that_was_stopped_goes_on_to_the_bit(tiny, tmp_path):
-    told = []
+    told: list[Progress] = []
     assert [path.name for path in run_nature(tmp_path, TINY, months=1)] == ["2015-02.npz"]
     again = run_nature(tmp_path, TINY, progress=told.append)
     assert [now.month for now in told] == ["2015-03"] and told[0].done == told[0].total == 2
