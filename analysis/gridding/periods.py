@@ -15,6 +15,7 @@ Every = Literal["day", "week", "month", "season", "year", "whole"]
 EVERY: tuple[Every, ...] = get_args(Every)
 
 DAY_NS = 86_400 * 10**9
+SHORTER_THAN_A_MONTH = ("day", "week")
 _MONTHS: dict[str, int] = {"month": 1, "season": 3, "year": 12}
 _SEASONS = ("DJF", "MAM", "JJA", "SON")
 _MONDAY = 3

@@ -1,7 +1,8 @@
 """The kinds of task of which gridding consists: summing a piece of the archive, and making a period's maps of the sums.
 
 What a task hands on lies in files that all workers see, so that it neither travels through the scheduler nor passes
-through the process that runs the job.
+through the process that runs the job. The pieces of a period that is not too large are summed where its maps are made, and
+nothing is handed on.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from analysis.gridding.cells import cell_numbers
 from analysis.gridding.maps import layer_values
 from analysis.gridding.overpasses import (
     CellSums,
+    OverpassSums,
     Weights,
     add_cells,
     add_overpasses,
@@ -58,6 +60,21 @@ class PieceWork:
         return f"{self.source}-{self.piece.name}"
 
 
+class Passed(NamedTuple):
+    """How many soundings of a piece or period passed the choice, had their stated error raised to the floor, state no error,
+    and have a value.
+    """
+
+    soundings: int = 0
+    raised: int = 0
+    without_error: int = 0
+    summed: int = 0
+
+    def plus(self, other: Passed) -> Passed:
+        """Both together."""
+        return Passed(*(one + two for one, two in zip(self, other, strict=True)))
+
+
 @dataclass(frozen=True)
 class PieceSums:
     """What came of a piece.
@@ -65,33 +82,45 @@ class PieceSums:
     Attributes
     ----------
     files : period -> file with its `OverpassSums`, for each period of which soundings passed.
-    soundings : that passed; raised : whose stated error was raised to the floor; without_error : that state none.
-    summed : those of them that have a value.
     """
 
     files: Mapping[int, str]
-    soundings: int
-    raised: int
-    without_error: int
-    summed: int
+    passed: Passed
 
 
 @dataclass(frozen=True)
 class PeriodWork:
-    """The sums of one period to be made into maps.
+    """One period to be made into maps.
 
     Attributes
     ----------
-    months : files of `OverpassSums` of each month that the period has a part in, in order.
+    rows : how many soundings it is about.
     floor : the smallest standard error of a sounding that is believed.
+    months : of each month that the period has a part in, in order: files of `OverpassSums`, or pieces that belong to this
+        period alone.
     """
 
     key: str
+    rows: int
     grid: Grid
     variables: tuple[Variable, ...]
     weights: Weights
     floor: float
-    months: Sequence[Sequence[str]]
+    months: Sequence[Sequence[str | PieceWork]]
+
+
+@dataclass(frozen=True)
+class PeriodMaps:
+    """What came of a period.
+
+    Attributes
+    ----------
+    maps : what a cube keeps, by variable; none where no sounding passed.
+    passed : of the pieces that were summed here.
+    """
+
+    maps: Mapping[str, EncodedMap]
+    passed: Passed
 
 
 @dataclass(frozen=True)
@@ -111,15 +140,25 @@ class MapWork:
 
 
 def sum_piece(work: PieceWork) -> PieceSums:
-    """Read a piece and sum its soundings by overpass."""
-    parts, soundings, raised, without = [], 0, 0, 0
+    """Read a piece, sum its soundings by overpass, and put the sums of each period into a file."""
+    sums, passed = _summed(work)
+    if sums is None:
+        return PieceSums({}, passed)
+    numbers, starts = np.unique(sums.period, return_index=True)  # ascending by period
+    files = {}
+    for number, start, end in zip(numbers.tolist(), starts, [*starts[1:], len(sums)], strict=True):
+        path = Path(work.folder) / f"{work.name}.{number}.pickle"
+        write_whole(path, pickle.dumps(sums.select(slice(start, end)), protocol=pickle.HIGHEST_PROTOCOL))
+        files[number] = str(path)
+    return PieceSums(files, passed)
+
+
+def _summed(work: PieceWork) -> tuple[OverpassSums | None, Passed]:
+    parts, passed = [], Passed()
     for found in read_piece(work.piece, work.selection, work.error):
         cell = cell_numbers(work.grid, found.lon, found.lat)
         inside = cell >= 0
         stated = inside & (found.error > 0) & np.isfinite(found.error)
-        soundings += int(np.count_nonzero(inside))
-        raised += int(np.count_nonzero(found.error[stated] < work.floor))
-        without += int(np.count_nonzero(inside & ~stated))
         sums = overpass_sums(
             period_numbers(found.times, work.piece.month, work.every),
             cell,
@@ -130,30 +169,39 @@ def sum_piece(work: PieceWork) -> PieceSums:
         )
         if len(sums):
             parts.append(sums)
-    if not parts:
-        return PieceSums({}, soundings, raised, without, 0)
-    sums = add_overpasses(parts)
-    numbers, starts = np.unique(sums.period, return_index=True)  # ascending by period
-    files = {}
-    for number, start, end in zip(numbers.tolist(), starts, [*starts[1:], len(sums)], strict=True):
-        path = Path(work.folder) / f"{work.name}.{number}.pickle"
-        write_whole(path, pickle.dumps(sums.select(slice(start, end)), protocol=pickle.HIGHEST_PROTOCOL))
-        files[number] = str(path)
-    return PieceSums(files, soundings, raised, without, int(sums.count.sum()))
+        passed = passed.plus(
+            Passed(
+                int(np.count_nonzero(inside)),
+                int(np.count_nonzero(found.error[stated] < work.floor)),
+                int(np.count_nonzero(inside & ~stated)),
+                int(sums.count.sum()),
+            )
+        )
+    return (add_overpasses(parts) if parts else None), passed
 
 
-def map_period(work: PeriodWork) -> dict[str, EncodedMap]:
-    """Bring the sums of a period together and make of them what a cube keeps of its maps, by variable.
+def map_period(work: PeriodWork) -> PeriodMaps:
+    """Bring the sums of a period together and make of them what a cube keeps of its maps.
 
     Months are added one by one: an overpass that midnight UTC at the end of a month cuts in two counts in both.
     """
     total: CellSums | None = None
-    for files in work.months:
-        parts = [pickle.loads(Path(file).read_bytes()) for file in files]
-        month = cell_sums(add_overpasses(parts), work.weights)
-        total = month if total is None else add_cells([total, month])
-    assert total is not None, "a period has sums"
-    return _encoded(total.cell, layer_values(total, work.floor), work)
+    passed = Passed()
+    for entries in work.months:
+        parts = []
+        for entry in entries:
+            if isinstance(entry, str):
+                parts.append(pickle.loads(Path(entry).read_bytes()))
+                continue
+            sums, here = _summed(entry)
+            passed = passed.plus(here)
+            if sums is not None:
+                parts.append(sums)
+        if parts:
+            month = cell_sums(add_overpasses(parts), work.weights)
+            total = month if total is None else add_cells([total, month])
+    maps = {} if total is None else _encoded(total.cell, layer_values(total, work.floor), work)
+    return PeriodMaps(maps, passed)
 
 
 def make_maps_of(work: MapWork) -> dict[str, EncodedMap]:

@@ -1,29 +1,30 @@
 """The job "grid": soundings of the archive onto a regular grid, as maps of mean, spread, standard error and counts.
 
-Files of the archive are read and summed by overpass on the workers; what comes of them is brought together period by
-period, packed and compressed on the workers again, and written into a cube that appears when it is whole.
+Files of the archive are read, summed by overpass, brought together period by period, packed and compressed on the workers;
+the steps are written into a cube that appears when it is whole.
 How soundings are weighted: `analysis.gridding.overpasses` and docs/decisions/gridding-weights.md.
 """
 
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from analysis.errors import AnalysisError
+from analysis.gridding import selection as selecting
 from analysis.gridding.cells import cut_to_box, global_grid
 from analysis.gridding.maps import layers
 from analysis.gridding.overpasses import WEIGHTS
+from analysis.gridding.periods import SHORTER_THAN_A_MONTH, month_period
 from analysis.gridding.provenance import WEIGHTING, provenance
 from analysis.gridding.selection import Piece, Selection, Source
 from analysis.gridding.statistics import error_floor
-from analysis.gridding.tasks import PeriodWork, PieceWork, map_period, sum_piece
+from analysis.gridding.tasks import Passed, PeriodWork, PieceWork, map_period, sum_piece
 from analysis.jobs.job import Cost, Job
-from analysis.jobs.maps import MEANS, CubeOfRun, span_of, titled, wished_name, write_maps
+from analysis.jobs.maps import MEANS, CubeOfRun, span_of, titled, wished_name
 from analysis.jobs.selecting import (
     ERROR_FLOOR,
     NAME,
@@ -104,80 +105,117 @@ def run(context: JobContext) -> None:
     sources = chosen_sources(context.home, selection)
     variables = [layers(settings["variable"], source.units, source.long_name) for source in sources]
     floors = [error_floor(source.units, settings["error_floor"]) for source in sources]
-    sums = _sum_up(context, sources, selection, floors, grid)
-    order = [(place, period) for place, found in enumerate(sums) for period in sorted(found)]
+    folder = context.checkpoint_folder / "sums"
+    folder.mkdir(parents=True, exist_ok=True)
+    pieces = [
+        PieceWork(number, piece, selection, source.with_error, floors[number], settings["every"], grid, str(folder))
+        for number, source in enumerate(sources)
+        for piece in source.pieces
+    ]
+    passed = [Passed() for _ in sources]
+    parts = _parts(context, pieces, passed)
     works = [
         PeriodWork(
             key=f"{place}-{period}",
+            rows=rows,
             grid=grid,
             variables=tuple(variables[place]),
             weights=settings["weights"],
             floor=floors[place],
-            months=[files for _, files in sorted(sums[place][period].items())],
+            months=[entries for _, entries in sorted(months.items())],
         )
-        for place, period in order
+        for (place, period), (rows, months) in parts
     ]
     cubes = [
         _cube(context, number, source, grid, variables[number], floors[number], len(sources) > 1)
         for number, source in enumerate(sources)
     ]
+    made = context.map(
+        map_period,
+        works,
+        key=lambda work: work.key,
+        label="Making maps",
+        unit="soundings",
+        size=lambda work: work.rows,
+    )
     cells = 0
-    for maps in write_maps(context, map_period, works, order, cubes):
-        cells += int(maps["n_soundings"].rows.count.sum())
+    for ((place, period), _), (_, found) in zip(parts, made, strict=True):
+        context.check()
+        passed[place] = passed[place].plus(found.passed)
+        if found.maps:
+            cubes[place].write(period, found.maps)
+            cells += int(found.maps["n_soundings"].rows.count.sum())
+    for source, floor, counts in zip(sources, floors, passed, strict=True):
+        _tell(context, source, floor, counts)
+    for cube in cubes:
+        context.check()
+        cube.publish()
+    context.scores["soundings"] = float(sum(counts.summed for counts in passed))
     context.scores["cells"] = float(cells)
 
 
-Sums = dict[int, dict[int, list[str]]]
-"""Period -> month -> files with what was summed of it."""
+Parts = dict[tuple[int, int], tuple[int, dict[int, list[str | PieceWork]]]]
+"""(source, period) -> how many soundings, and by month what there is of them: files of sums, or pieces."""
 
 
-def _sum_up(
-    context: JobContext, sources: list[Source], selection: Selection, floors: list[float], grid: Grid
-) -> list[Sums]:
-    """Sum all pieces of the archive on the workers; where the sums of each source lie."""
-    folder = context.checkpoint_folder / "sums"
-    folder.mkdir(parents=True, exist_ok=True)
+def _parts(
+    context: JobContext, works: list[PieceWork], passed: list[Passed]
+) -> list[tuple[tuple[int, int], tuple[int, dict[int, list[str | PieceWork]]]]]:
+    """Periods in order, with what there is of each; large ones and those shorter than a month are summed here by piece.
+
+    `passed` is counted up by what was summed.
+    """
     every = context.settings["every"]
-    works = [
-        PieceWork(number, piece, selection, source.with_error, floors[number], every, grid, str(folder))
-        for number, source in enumerate(sources)
-        for piece in source.pieces
-    ]
+    parts: Parts = {}
+
+    def add(work: PieceWork, period: int, rows: int, entry: str | PieceWork) -> None:
+        before, months = parts.get((work.source, period), (0, {}))
+        months.setdefault(work.piece.month, []).append(entry)
+        parts[work.source, period] = before + rows, months
+
+    apart = works
+    if every not in SHORTER_THAN_A_MONTH:
+        rows: Counter[tuple[int, int]] = Counter()
+        for work in works:
+            rows[work.source, month_period(work.piece.month, every)] += work.piece.rows
+        apart = []
+        for work in works:
+            period = month_period(work.piece.month, every)
+            if rows[work.source, period] > selecting.TOGETHER_ROWS:
+                apart.append(work)
+            else:
+                add(work, period, work.piece.rows, work)
     done = context.map(
         sum_piece,
-        works,
+        apart,
         key=lambda work: work.name,
         label="Summing soundings",
         unit="soundings",
         size=lambda work: work.piece.rows,
     )
-    sums: list[Sums] = [{} for _ in sources]
-    passed = np.zeros((len(sources), 3), dtype=np.int64)
-    summed = 0
     for work, found in done:
+        passed[work.source] = passed[work.source].plus(found.passed)
         for period, file in found.files.items():
-            sums[work.source].setdefault(period, {}).setdefault(work.piece.month, []).append(file)
-        passed[work.source] += found.soundings, found.raised, found.without_error
-        summed += found.summed
-    for number, source in enumerate(sources):
-        _tell(context, source, floors[number], *passed[number].tolist())
-        if not sums[number]:
-            raise AnalysisError(
-                f"expected soundings of {source.label} that pass the choice of quality, mode, surface and box, found none among "
-                f"{source.soundings}; choose more widely."
-            )
-    context.scores["soundings"] = float(summed)
-    return sums
+            add(work, period, work.piece.rows // len(found.files), file)
+    return sorted(parts.items())
 
 
-def _tell(context: JobContext, source: Source, floor: float, passed: int, raised: int, without: int) -> None:
-    context.log(f"{source.label}: {passed} of {source.soundings} soundings passed the choice.")
-    if raised:
+def _tell(context: JobContext, source: Source, floor: float, passed: Passed) -> None:
+    """Say how many soundings there were; AnalysisError if none."""
+    context.log(f"{source.label}: {passed.soundings} of {source.soundings} soundings passed the choice.")
+    if passed.raised:
         context.log(
-            f"{source.label}: {raised} soundings state an error below {floor:g} {source.units}; it was raised to that."
+            f"{source.label}: {passed.raised} soundings state an error below {floor:g} {source.units}; it was raised to that."
         )
-    if without:
-        context.log(f"{source.label}: {without} soundings state no error; in their overpasses all count the same.")
+    if passed.without_error:
+        context.log(
+            f"{source.label}: {passed.without_error} soundings state no error; in their overpasses all count the same."
+        )
+    if not passed.summed:
+        raise AnalysisError(
+            f"expected soundings of {source.label} that pass the choice of quality, mode, surface and box, found none among "
+            f"{source.soundings}; choose more widely."
+        )
 
 
 def _cube(

@@ -13,7 +13,7 @@ import numpy as np
 from analysis.gridding.periods import DAY_NS, Every, period_middle
 from analysis.gridding.publishing import HiddenCube, cube_name, published
 from analysis.gridding.selection import Source
-from analysis.gridding.tasks import MapWork, PeriodWork, make_maps_of
+from analysis.gridding.tasks import MapWork, make_maps_of
 from data.cube import EncodedMap, Grid, TileWork, Variable
 
 if TYPE_CHECKING:
@@ -137,28 +137,9 @@ def titled(source: Source, title: str) -> str:
 def make_maps(context: JobContext, kept: Sequence[PeriodMaps], cubes: Sequence[CubeOfRun]) -> None:
     """Make the maps of all periods on the workers, and write each step as it comes."""
     order = [(place, period) for place, maps in enumerate(kept) for period in sorted(maps.files)]
-    works = [kept[place].work(period) for place, period in order]
-    for _ in write_maps(context, make_maps_of, works, order, cubes):
-        pass
-
-
-def write_maps(
-    context: JobContext,
-    make: Callable[[Any], dict[str, EncodedMap]],
-    works: Sequence[MapWork] | Sequence[PeriodWork],
-    order: Sequence[tuple[int, int]],
-    cubes: Sequence[CubeOfRun],
-) -> Iterator[dict[str, EncodedMap]]:
-    """Make maps on the workers, write each step as it comes, hand it on, and put the cubes in place at the end.
-
-    Parameters
-    ----------
-    make : of a work, its maps by variable.
-    order : cube and period of each work.
-    """
     made = context.map(
-        make,
-        works,
+        make_maps_of,
+        [kept[place].work(period) for place, period in order],
         key=lambda work: work.key,
         label="Making maps",
         unit="maps",
@@ -167,7 +148,6 @@ def write_maps(
     for (place, period), (_, maps) in zip(order, made, strict=True):
         context.check()
         cubes[place].write(period, maps)
-        yield maps
     for cube in cubes:
         context.check()
         cube.publish()

@@ -27,7 +27,7 @@ MOMENTS = {
 
 
 def main(home: str, run: str, scheduler: str, moment: str) -> None:
-    selection.PIECE_ROWS = PIECE_ROWS
+    selection.PIECE_ROWS = selection.TOGETHER_ROWS = PIECE_ROWS
     where, name, number = MOMENTS[moment]
     before: Callable[..., Any] = getattr(where, name)
     calls = 0

@@ -44,7 +44,9 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many small ones, each summed by itself."""
     monkeypatch.setattr(selecting, "PIECE_ROWS", PIECE_ROWS)
+    monkeypatch.setattr(selecting, "TOGETHER_ROWS", PIECE_ROWS)
 
 
 def cube_of(run) -> Cube:
@@ -114,10 +116,22 @@ def test_any_number_of_workers_gives_the_same_bits(filled: Path, one_worker: str
     assert found[0] == found[1] == found[2]
 
 
+@pytest.mark.parametrize("every", ["month", "season", "whole"])
+def test_periods_in_one_go_or_in_pieces_give_the_same_bits(filled: Path, one_worker: str, monkeypatch, every: str):
+    settings = {**SETTINGS, "every": every}
+    monkeypatch.setattr(selecting, "PIECE_ROWS", PIECE_ROWS)
+    whole = run_job(filled, "grid", settings, scheduler=one_worker)
+    monkeypatch.setattr(selecting, "TOGETHER_ROWS", 0)
+    pieces = run_job(filled, "grid", settings, scheduler=one_worker)
+    assert contents(whole.results[0].path) == contents(pieces.results[0].path)
+    assert whole.scores == pieces.scores and whole.scores["soundings"] > 1000
+
+
 @pytest.fixture(scope="module")
 def undisturbed(filled: Path, one_worker: str) -> dict[str, bytes]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(selecting, "PIECE_ROWS", PIECE_ROWS)
+        patch.setattr(selecting, "TOGETHER_ROWS", PIECE_ROWS)
         return contents(run_job(filled, "grid", SETTINGS, scheduler=one_worker).results[0].path)
 
 
