@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -98,9 +99,11 @@ class PeriodWork:
     floor : the smallest standard error of a sounding that is believed.
     months : of each month that the period has a part in, in order: files of `OverpassSums`, or pieces that belong to this
         period alone.
+    folder : where the files of the maps go.
     """
 
     key: str
+    folder: str
     rows: int
     grid: Grid
     variables: tuple[Variable, ...]
@@ -200,8 +203,12 @@ def map_period(work: PeriodWork) -> PeriodMaps:
         if parts:
             month = cell_sums(add_overpasses(parts), work.weights)
             total = month if total is None else add_cells([total, month])
-    maps = {} if total is None else _encoded(total.cell, layer_values(total, work.floor), work)
-    return PeriodMaps(maps, passed)
+    if total is None:
+        return PeriodMaps({}, passed)
+    maps = _encoded(total.cell, layer_values(total, work.floor), work)
+    with ThreadPoolExecutor(len(maps)) as writers:  # each waits for the disk
+        kept = writers.map(lambda made: made.kept_in(Path(work.folder), work.key), maps.values())
+        return PeriodMaps(dict(zip(maps, kept, strict=True)), passed)
 
 
 def make_maps_of(work: MapWork) -> dict[str, EncodedMap]:

@@ -105,10 +105,13 @@ def run(context: JobContext) -> None:
     sources = chosen_sources(context.home, selection)
     variables = [layers(settings["variable"], source.units, source.long_name) for source in sources]
     floors = [error_floor(source.units, settings["error_floor"]) for source in sources]
-    folder = context.checkpoint_folder / "sums"
-    folder.mkdir(parents=True, exist_ok=True)
+    folders = {name: context.checkpoint_folder / name for name in ("sums", "maps")}
+    for folder in folders.values():
+        folder.mkdir(parents=True, exist_ok=True)
     pieces = [
-        PieceWork(number, piece, selection, source.with_error, floors[number], settings["every"], grid, str(folder))
+        PieceWork(
+            number, piece, selection, source.with_error, floors[number], settings["every"], grid, str(folders["sums"])
+        )
         for number, source in enumerate(sources)
         for piece in source.pieces
     ]
@@ -117,6 +120,7 @@ def run(context: JobContext) -> None:
     works = [
         PeriodWork(
             key=f"{place}-{period}",
+            folder=str(folders["maps"]),
             rows=rows,
             grid=grid,
             variables=tuple(variables[place]),

@@ -7,7 +7,8 @@ import re
 import shutil
 from collections.abc import Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from data.cube.grid import Grid, Variable
 from data.cube.manifest import Manifest
 from data.cube.pyramid import RowStatistics, build_pyramid, check_map, map_layout, pack, row_statistics
 from data.cube.rows import RowFile
-from data.cube.shards import ShardLayout, build_shard, encode_known, write_file
+from data.cube.shards import ShardLayout, WriteFailure, build_shard, encode_known, take_file, write_file
 from data.cube.time_layout import map_path
 from data.errors import StoreProblem
 from data.places import is_local
@@ -34,14 +35,34 @@ class EncodedMap:
     Attributes
     ----------
     grid, variable : of the cube that it is meant for.
-    shards : the file of each pyramid level, finest first.
+    shards : the content of each pyramid level's file, finest first, or where that lies (`kept_in`).
     rows : statistics of its rows.
     """
 
     grid: Grid
     variable: Variable
-    shards: tuple[bytes, ...]
+    shards: tuple[bytes | Path, ...]
     rows: RowStatistics
+
+    def kept_in(self, folder: Path, name: str) -> EncodedMap:
+        """The same with its contents in synced files of a folder, for a process that sees it to take them from there.
+
+        Raises
+        ------
+        StoreProblem : the disk failed.
+        """
+        places = [folder / f"{name}.{self.variable.name}.{level}" for level in range(len(self.shards))]
+        try:
+            for place, content in zip(places, self.shards, strict=True):
+                if isinstance(content, bytes):
+                    write_file(str(place), content)
+                else:
+                    take_file(str(content), str(place))
+        except WriteFailure as failure:
+            raise StoreProblem(
+                f"{folder}: expected to write maps there, found {failure.reason}; free some space or check permissions."
+            ) from None
+        return replace(self, shards=tuple(places))
 
 
 def encode_map(values: Any, grid: Grid, variable: Variable) -> EncodedMap:
@@ -88,7 +109,10 @@ def write_step(chunks: ChunkStore, manifest: Manifest, time: int, maps: Mapping[
                 path = f"{chunks.root}/{map_path(variable.name, level, slot)}"
                 layout = map_layout(grid, variable, level, slot + 1)
                 description = layout.metadata(("slot", "lat", "lon"), _attributes(variable, level))
-                writes.append(chunks.writers.submit(write_file, path, shard, chunks.fs))
+                if isinstance(shard, bytes):
+                    writes.append(chunks.writers.submit(write_file, path, shard, chunks.fs))
+                else:
+                    writes.append(chunks.writers.submit(take_file, str(shard), path, chunks.fs))
                 writes.append(
                     chunks.writers.submit(write_file, f"{path.rpartition('/')[0]}/zarr.json", description, chunks.fs)
                 )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import pickle
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -94,3 +97,45 @@ def test_maps_of_another_grid_or_packing_are_refused_and_nothing_is_written(tmp_
         encode_map(sparse(1), coarse, VARIABLES[0])
     assert len(cube.times) == 0
     assert not (Path(cube.path) / "maps").exists()
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_maps_kept_in_files_make_the_same_cube(tmp_path: Path, monkeypatch, links: bool):
+    grid = Grid(-180, -90, 0.5, 0.5, 720, 360)
+    variable = Variable("xco2", "ppm", "mean", "float32")
+    values = np.random.default_rng(1).normal(400, 1, grid.shape())
+    encoded = encode_map(values, grid, variable)
+    (tmp_path / "kept").mkdir()
+    kept = encoded.kept_in(tmp_path / "kept", "july")
+    if not links:
+
+        def refuse(*_):
+            raise OSError(errno.EPERM, "no links here")
+
+        monkeypatch.setattr(os, "link", refuse)
+    for name, made in (("one", encoded), ("two", kept)):
+        cube = Cube.create(tmp_path / name, name="mine", title="Mine", grid=grid, variables=[variable])
+        cube.write(np.datetime64("2019-07-01"), {"xco2": made})
+    one, two = (
+        {str(path.relative_to(tmp_path / name)): path.read_bytes() for path in (tmp_path / name).rglob("c.*")}
+        for name in ("one", "two")
+    )
+    assert one == two and len(one) == grid.levels
+    shutil.rmtree(tmp_path / "kept")  # what was linked stays
+    np.testing.assert_allclose(Cube.open(tmp_path / "two").read("xco2", 0), values, rtol=1e-6)
+
+
+def test_maps_that_cannot_be_kept_or_found_are_told(tmp_path: Path):
+    grid = Grid(-180, -90, 10, 10, 36, 18)
+    variable = Variable("xco2", "ppm", "mean", "float32")
+    encoded = encode_map(np.full(grid.shape(), 400.0), grid, variable)
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StoreProblem, match="expected to write maps there"):
+        encoded.kept_in(tmp_path / "file", "july")
+    (tmp_path / "kept").mkdir()
+    kept = encoded.kept_in(tmp_path / "kept", "july")
+    shutil.rmtree(tmp_path / "kept")
+    cube = Cube.create(tmp_path / "cube", name="mine", title="Mine", grid=grid, variables=[variable])
+    with pytest.raises(StoreProblem):
+        cube.write(np.datetime64("2019-07-01"), {"xco2": kept})
+    assert not len(Cube.open(tmp_path / "cube").times)
