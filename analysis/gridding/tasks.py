@@ -34,6 +34,9 @@ from analysis.gridding.selection import Piece, Selection
 from data.cube import EncodedMap, Grid, Variable, encode_cells
 from data.runs.files import write_whole
 
+BEFORE_TASKS = ("analysis.gridding.ready",)
+"""Modules that make workers ready for these tasks."""
+
 
 @dataclass(frozen=True)
 class PieceWork:

@@ -7,6 +7,7 @@ Everything that listens does so on this machine's own address only.
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -119,11 +120,12 @@ def _existing(address: str) -> Iterator[Client]:
 @contextmanager
 def _local(workers: int | None, scratch: Path, modules: Collection[str]) -> Iterator[Client]:
     import dask
+    import distributed.utils
     from distributed import Client, LocalCluster
-    from distributed.utils import get_mp_context
 
-    if get_mp_context().get_start_method() == "forkserver":
-        get_mp_context().set_forkserver_preload(["distributed", *modules])
+    if dask.config.get("distributed.worker.multiprocessing-method") == "forkserver":
+        multiprocessing.get_context("forkserver").set_forkserver_preload(["distributed", *modules])
+        distributed.utils._forkserver_preload_set = True  # Dask's own list would have pandas and more imported right here
     count, memory = size_of_machine(workers)
     with dask.config.set({f"distributed.nanny.pre-spawn-environ.{name}": size for name, size in _MALLOC.items()}):
         cluster = LocalCluster(

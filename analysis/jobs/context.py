@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections import deque
@@ -188,7 +189,8 @@ class JobContext:
 
         Parameters
         ----------
-        function : of a module (not local), without side effects, the same whenever it is called.
+        function : of a module (not local), without side effects, the same whenever it is called. The module may name
+            others in BEFORE_TASKS, which workers import before they begin.
         items : what to compute; they and the results travel between processes.
         key : a name for each item, different for all of them.
         label, unit : for the progress ("Gridding", "tiles").
@@ -287,7 +289,8 @@ class _Loop:
         missing: list[int],
         finished: SimpleQueue[int],
     ) -> dict[int, Future]:
-        client = self.context.ready(function.__module__, Keeping.__module__)
+        first = getattr(sys.modules[function.__module__], "BEFORE_TASKS", ())
+        client = self.context.ready(function.__module__, Keeping.__module__, *first)
         work = Keeping(function, str(self.checkpoint.folder))
         made = client.map(work, [items[each] for each in missing], [keys[each] for each in missing], pure=False)
         futures = dict(zip(missing, made, strict=True))
