@@ -125,7 +125,9 @@ def _local(workers: int | None, scratch: Path, modules: Collection[str]) -> Iter
 
     if dask.config.get("distributed.worker.multiprocessing-method") == "forkserver":
         multiprocessing.get_context("forkserver").set_forkserver_preload(["distributed", *modules])
-        distributed.utils._forkserver_preload_set = True  # Dask's own list would have pandas and more imported right here
+        distributed.utils._forkserver_preload_set = (
+            True  # Dask's own list would have pandas and more imported right here
+        )
     count, memory = size_of_machine(workers)
     with dask.config.set({f"distributed.nanny.pre-spawn-environ.{name}": size for name, size in _MALLOC.items()}):
         cluster = LocalCluster(
