@@ -130,7 +130,7 @@ def about_text(volume: Volume) -> str:
     grid, times = volume.grid, volume.times
     known = origin(volume)
     lines = [
-        "**Simulated data**: no measurement, no transport model." if volume.simulated else "",
+        "**Simulated data**: not a measurement." if volume.simulated else "",
         f"{grid.dlon:g}° × {grid.dlat:g}°, {volume.levels} levels, {len(times)} times, {str(times[0])[:10]} to "
         f"{str(times[-1])[:10]}.",
         f"Note: {volume.note}." if volume.note else "",

@@ -57,7 +57,9 @@ class HiddenCube:
         """One step; see `Cube.write`."""
         self.cube.write(time, maps)
 
-    def publish(self, home: Path, progress: Callable[[float], None], spread: Spread | None = None) -> Path:
+    def publish(
+        self, home: Path, progress: Callable[[float], None] | None = None, spread: Spread | None = None
+    ) -> Path:
         """Move the cube to the data folder's cubes, sealed if it is long; a number is added to a name that is taken.
 
         Parameters

@@ -128,7 +128,7 @@ def run(context: JobContext) -> None:
             floor=floors[place],
             months=[entries for _, entries in sorted(months.items())],
         )
-        for (place, period), (rows, months) in parts
+        for (place, period), (rows, months) in parts.items()
     ]
     cubes = [
         _cube(context, number, source, grid, variables[number], floors[number], len(sources) > 1)
@@ -143,7 +143,7 @@ def run(context: JobContext) -> None:
         size=lambda work: work.rows,
     )
     cells = 0
-    for ((place, period), _), (_, found) in zip(parts, made, strict=True):
+    for (place, period), (_, found) in zip(parts, made, strict=True):
         context.check()
         passed[place] = passed[place].plus(found.passed)
         if found.maps:
@@ -162,9 +162,7 @@ Parts = dict[tuple[int, int], tuple[int, dict[int, list[str | PieceWork]]]]
 """(source, period) -> how many soundings, and by month what there is of them: files of sums, or pieces."""
 
 
-def _parts(
-    context: JobContext, works: list[PieceWork], passed: list[Passed]
-) -> list[tuple[tuple[int, int], tuple[int, dict[int, list[str | PieceWork]]]]]:
+def _parts(context: JobContext, works: list[PieceWork], passed: list[Passed]) -> Parts:
     """Periods in order, with what there is of each; large ones and those shorter than a month are summed here by piece.
 
     `passed` is counted up by what was summed.
@@ -201,7 +199,7 @@ def _parts(
         passed[work.source] = passed[work.source].plus(found.passed)
         for period, file in found.files.items():
             add(work, period, work.piece.rows // len(found.files), file)
-    return sorted(parts.items())
+    return dict(sorted(parts.items()))
 
 
 def _tell(context: JobContext, source: Source, floor: float, passed: Passed) -> None:

@@ -105,7 +105,7 @@ class CubeOfRun:
     def publish(self) -> None:
         """Put it into the data folder and name it as a result."""
         if self.hidden is not None:
-            self.place = self.hidden.publish(self.context.home, lambda part: None, self._spread)
+            self.place = self.hidden.publish(self.context.home, spread=self._spread)
         if self.place is not None:
             self.context.add_result(self.title, self.place, "cube", f"./?cube={self.place.name}")
 

@@ -9,6 +9,7 @@ the spans that are under way.
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from analysis.simulation.sampler import Snapshot
 from analysis.transport.step import LONGEST_STEP_S
 
 
-class TimedSamples:
+class TimedSamples(ABC):
     """What all samplers of requests share; see `PointSamples` and `ColumnSamples` for what they look at.
 
     Parameters
@@ -155,9 +156,9 @@ class TimedSamples:
         return np.frombuffer(digest.digest(), dtype=np.uint8).copy()
 
     # ------------------------------------------------------------------------------------------------------ what differs
+    @abstractmethod
     def look(self, snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
         """(len(rows), tracers + extras) float64: what these requests see of a state."""
-        raise NotImplementedError
 
     def _width(self, snapshot: Snapshot) -> int:
         return snapshot.state.tracer_mass.shape[-1] + len(self.extras)

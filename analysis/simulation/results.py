@@ -113,7 +113,7 @@ class Results:
                 encoded = {each.name: encode_map(maps[each.name], grid, each) for each in variables}
                 hidden.write(time, encoded)
                 self.context.progress(number + 1, len(series.edges) - 1, "Putting maps on the Explore page", "maps")
-            place = hidden.publish(self.context.home, lambda _: None)
+            place = hidden.publish(self.context.home)
         self.context.add_result(f"{_WHAT['columns']} on the Explore page", place, "cube", f"./?cube={place.name}")
 
     def _volume(self, series: Series) -> None:

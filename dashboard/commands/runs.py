@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,12 +75,12 @@ def _find(store: RunStore, name: str) -> Run:
 @_json_option
 def list_command(state: str | None, kind: str | None, home: Path | None, as_json: bool) -> None:
     """Show all runs, newest first."""
-    from dashboard.commands.runs_shown import plain, show_list
+    from dashboard.commands.runs_shown import plain, print_json, show_list
 
     store = _store(home)
     runs = [run for run in store.list() if (state is None or run.state == state) and (kind is None or run.kind == kind)]
     if as_json:
-        _print([plain(run) for run in runs])
+        print_json([plain(run) for run in runs])
     else:
         show_list(runs, store.root)
 
@@ -97,14 +96,14 @@ def list_command(state: str | None, kind: str | None, home: Path | None, as_json
 @click.pass_context
 def show_command(ctx: click.Context, run: str, lines: int, watch: bool, home: Path | None, as_json: bool) -> None:
     """Show all about one run."""
-    from dashboard.commands.runs_shown import follow, plain, show_run
+    from dashboard.commands.runs_shown import follow, plain, print_json, show_run
 
     store = _store(home)
     found = _find(store, run)
     if watch:
         found = follow(store, found, quiet=as_json)
     if as_json:
-        _print(plain(found) | {"log": found.log_tail(lines)})
+        print_json(plain(found) | {"log": found.log_tail(lines)})
     else:
         show_run(found, lines)
     if watch and found.state == "failed":
@@ -149,7 +148,15 @@ def start_command(
     Without KIND: show the kinds. `--preview` also shows the settings of a kind.
     """
     from analysis.jobs import job, jobs, start
-    from dashboard.commands.runs_shown import plain_cost, plain_job, show_cost, show_jobs, show_settings
+    from dashboard.commands.runs_shown import (
+        plain_cost,
+        plain_job,
+        print_json,
+        show_cost,
+        show_end,
+        show_jobs,
+        show_settings,
+    )
 
     settings: dict[str, Any] = {}
     if config is not None:
@@ -159,7 +166,7 @@ def start_command(
         kind, settings = configuration.kind, dict(configuration.settings)
         title, seed = title or configuration.title, configuration.seed if seed is None else seed
     if kind is None:
-        _print([plain_job(each) for each in jobs()]) if as_json else show_jobs(jobs())
+        print_json([plain_job(each) for each in jobs()]) if as_json else show_jobs(jobs())
         return
     settings |= _given(given)
     root = _root(home)
@@ -171,14 +178,14 @@ def start_command(
             show_settings(made, settings)
         filled = validate(made, settings)
         cost = made.preview(filled, root)
-        _print({"kind": kind, "settings": filled, "cost": plain_cost(cost)}) if as_json else show_cost(cost)
+        print_json({"kind": kind, "settings": filled, "cost": plain_cost(cost)}) if as_json else show_cost(cost)
         return
     run = start(
         root, kind, settings, title=title, scheduler=scheduler, workers=workers, seed=seed or 0, reuse=not again
     )
     if run.state == "done" and not as_json:
         click.echo(f"An identical run is done: {run.id}. `--again` computes it once more.")
-    _end(ctx, _store(home), run, detach, as_json)
+    show_end(ctx, _store(home), run, detach=detach, as_json=as_json)
 
 
 @command.command("resume")
@@ -200,10 +207,11 @@ def resume_command(
 ) -> None:
     """Take a run up from its last checkpoint: one that was paused or cancelled, that failed, or that was killed."""
     from analysis.jobs import resume
+    from dashboard.commands.runs_shown import show_end
 
     store = _store(home)
     found = resume(_root(home), _find(store, run).id, scheduler=scheduler, workers=workers)
-    _end(ctx, store, found, detach, as_json)
+    show_end(ctx, store, found, detach=detach, as_json=as_json)
 
 
 @command.command("pause")
@@ -225,14 +233,14 @@ def cancel_command(run: str, home: Path | None, as_json: bool) -> None:
 
 
 def _ask(name: str, home: Path | None, as_json: bool, what: str) -> None:
-    from dashboard.commands.runs_shown import plain, settled
+    from dashboard.commands.runs_shown import plain, print_json, settled
 
     store = _store(home)
     run = _find(store, name)
     run.request_cancel() if what == "cancel" else run.request_pause()
     run = settled(store, run)
     if as_json:
-        _print(plain(run))
+        print_json(plain(run))
     elif run.alive:
         click.echo(f"{run.id} was asked to {what}; it does so after the step that it is at.")
     else:
@@ -251,6 +259,7 @@ def delete_command(runs: tuple[str, ...], with_results: bool, yes: bool, home: P
     """Remove runs with the results in their folders, logs and checkpoints; what they put into the data folder stays, unless
     `--with-results`.
     """
+    from dashboard.commands.runs_shown import print_json
     from data.removing import made_by, remove_run
 
     store, root = _store(home), _root(home)
@@ -264,7 +273,7 @@ def delete_command(runs: tuple[str, ...], with_results: bool, yes: bool, home: P
         click.confirm(f"Delete {'these runs' if len(doomed) > 1 else 'this run'} with all results?", abort=True)
     removed = [item.key for run in doomed for item in remove_run(root, run.id, with_results=with_results)]
     if as_json:
-        _print({"deleted": [run.id for run in doomed], "removed": removed})
+        print_json({"deleted": [run.id for run in doomed], "removed": removed})
     else:
         also = f" and {', '.join(removed)}" if removed else ""
         click.echo(f"Deleted {len(doomed)} run{'s' if len(doomed) > 1 else ''}{also}.")
@@ -277,7 +286,7 @@ def delete_command(runs: tuple[str, ...], with_results: bool, yes: bool, home: P
 @_json_option
 def compare_command(runs: tuple[str, ...], everything: bool, home: Path | None, as_json: bool) -> None:
     """Show settings, scores, inputs and versions of runs side by side."""
-    from dashboard.commands.runs_shown import finite, show_comparison
+    from dashboard.commands.runs_shown import finite, print_json, show_comparison
     from data.runs import compare
 
     if len(runs) < 2:
@@ -290,7 +299,7 @@ def compare_command(runs: tuple[str, ...], everything: bool, home: Path | None, 
             {"part": row.part, "name": row.name, "values": [finite(value) for value in row.values], "same": row.same}
             for row in rows
         ]
-        _print({"runs": [run.id for run in found], "rows": facts})
+        print_json({"runs": [run.id for run in found], "rows": facts})
     else:
         show_comparison(found, rows if everything else [row for row in rows if row.part == "scores" or not row.same])
 
@@ -302,6 +311,7 @@ def compare_command(runs: tuple[str, ...], everything: bool, home: Path | None, 
 @_json_option
 def export_command(run: str, target: Path | None, home: Path | None, as_json: bool) -> None:
     """Write a finished run to one zip file: configuration, log, scores and results. TARGET is a file or folder."""
+    from dashboard.commands.runs_shown import print_json
     from data.runs import export
 
     found = _find(_store(home), run)
@@ -309,7 +319,7 @@ def export_command(run: str, target: Path | None, home: Path | None, as_json: bo
     written = export(found, place / f"{found.id}.zip" if place.is_dir() else place)
     size = written.stat().st_size
     if as_json:
-        _print({"run": found.id, "path": str(written), "bytes": size})
+        print_json({"run": found.id, "path": str(written), "bytes": size})
     else:
         from rich.filesize import decimal
 
@@ -345,23 +355,3 @@ def _given(given: tuple[str, ...]) -> dict[str, Any]:
         except yaml.YAMLError:
             raise click.UsageError(f"--set {name}: the value is not YAML: {text!r}.") from None
     return settings
-
-
-def _end(ctx: click.Context, store: RunStore, run: Run, detach: bool, as_json: bool) -> None:
-    """Follow a run that was started, and say how it ended."""
-    from dashboard.commands.runs_shown import follow, plain, show_run
-
-    if not detach:
-        run = follow(store, run, quiet=as_json)
-    if as_json:
-        _print(plain(run))
-    elif detach:
-        click.echo(f"{run.id} is {run.state}. `carbonweather runs show {run.id} --watch` follows it.")
-    else:
-        show_run(run, lines=0)
-    if run.state == "failed":
-        ctx.exit(1)
-
-
-def _print(content: Any) -> None:
-    click.echo(json.dumps(content, allow_nan=False))

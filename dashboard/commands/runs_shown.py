@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Sequence
@@ -185,6 +186,25 @@ def follow(store: RunStore, run: Run, *, quiet: bool) -> Run:
         click.echo(f"{run.id} goes on; `carbonweather runs cancel {run.id}` would end it.", err=True)
         raise
     return run
+
+
+def show_end(ctx: click.Context, store: RunStore, run: Run, *, detach: bool, as_json: bool) -> None:
+    """Follow a run that was started, and say how it ended; exit code 1 if it failed."""
+    if not detach:
+        run = follow(store, run, quiet=as_json)
+    if as_json:
+        print_json(plain(run))
+    elif detach:
+        click.echo(f"{run.id} is {run.state}. `carbonweather runs show {run.id} --watch` follows it.")
+    else:
+        show_run(run, lines=0)
+    if run.state == "failed":
+        ctx.exit(1)
+
+
+def print_json(content: Any) -> None:
+    """One JSON value on standard output."""
+    click.echo(json.dumps(content, allow_nan=False))
 
 
 def settled(store: RunStore, run: Run) -> Run:

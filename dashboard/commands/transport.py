@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -38,7 +37,7 @@ def command(
     from analysis.jobs.transport import JOB
     from analysis.simulation.cost import check_room
     from analysis.simulation.plan import plan_of
-    from dashboard.commands.runs_shown import follow, plain, plain_cost, show_cost, show_run
+    from dashboard.commands.runs_shown import plain_cost, print_json, show_cost, show_end
     from data.home import home as default_home
     from data.home import runs_dir
     from data.runs import RunStore
@@ -48,22 +47,13 @@ def command(
     settings = validate(JOB, given)
     if preview:
         cost = JOB.preview(settings, root)
-        _print({"kind": JOB.name, "settings": settings, "cost": plain_cost(cost)}) if as_json else show_cost(cost)
+        print_json({"kind": JOB.name, "settings": settings, "cost": plain_cost(cost)}) if as_json else show_cost(cost)
         check_room(plan_of(settings, root), root)
         return
     run = start(root, JOB.name, settings, title=title, seed=seed, reuse=not again)
     if run.state == "done" and not as_json:
         click.echo(f"An identical run is done: {run.id}. `--again` computes it once more.")
-    if not detach:
-        run = follow(RunStore(runs_dir(root)), run, quiet=as_json)
-    if as_json:
-        _print(plain(run))
-    elif detach:
-        click.echo(f"{run.id} is {run.state}. `carbonweather runs show {run.id} --watch` follows it.")
-    else:
-        show_run(run, lines=0)
-    if run.state == "failed":
-        ctx.exit(1)
+    show_end(ctx, RunStore(runs_dir(root)), run, detach=detach, as_json=as_json)
 
 
 def read_transport(path: Path) -> tuple[str, int, dict[str, Any]]:
@@ -136,7 +126,3 @@ def _whole(settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         if isinstance(found.get(name), list):
             found[name] = [place(value) for value in found[name]]
     return found
-
-
-def _print(content: Any) -> None:
-    click.echo(json.dumps(content, allow_nan=False))
