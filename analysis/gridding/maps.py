@@ -76,10 +76,10 @@ def layers(variable: str, units: str, long_name: str) -> list[Variable]:
     ]
 
 
-def layer_values(sums: CellSums, floor: float) -> list[np.ndarray]:
-    """(cells,) float32 of each of `layers`, in that order."""
+def layer_values(sums: CellSums, floor: float) -> np.ndarray:
+    """(layers, cells) float32 of each of `layers`, in that order."""
     found = [cell_mean(sums), spread(sums), standard_error(sums, floor), sums.count, sums.overpasses]
-    return [values.astype(np.float32) for values in found]
+    return np.stack([values.astype(np.float32) for values in found])
 
 
 def on_grid(grid: Grid, cells: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -34,9 +34,6 @@ from analysis.gridding.selection import Piece, Selection
 from data.cube import EncodedMap, Grid, Variable, encode_cells
 from data.runs.files import write_whole
 
-BEFORE_TASKS = ("analysis.gridding.ready",)
-"""Modules that make workers ready for these tasks."""
-
 
 @dataclass(frozen=True)
 class PieceWork:
@@ -221,7 +218,4 @@ def make_maps_of(work: MapWork) -> dict[str, EncodedMap]:
 
 
 def _encoded(cells: np.ndarray, values: Any, work: PeriodWork | MapWork) -> dict[str, EncodedMap]:
-    return {
-        variable.name: encode_cells(cells, row, work.grid, variable)
-        for variable, row in zip(work.variables, values, strict=True)
-    }
+    return encode_cells(cells, values, work.grid, work.variables)

@@ -31,15 +31,24 @@ _DASK: dict[str, Any] = {
     "distributed.admin.large-graph-warning-threshold": "1 TB",  # items are meant to carry what they need
     "distributed.worker.profile.enabled": False,  # looks at every worker a hundred times a second, for a page nobody has
 }
-if os.name == "posix":
-    # Dask and the job's modules are imported once and the workers forked from that: 0.6 s of processor time less each.
+_FORKING = os.name == "posix"
+"""Dask and the job's modules are imported once and the workers forked from that: 0.6 s of processor time less each."""
+if _FORKING:
     _DASK["distributed.worker.multiprocessing-method"] = "forkserver"
 _CONNECT_SECONDS = 10
 _WORKER_BYTES = 1_000_000_000
 """A worker needs so much to be of use; with less memory there are fewer of them."""
-_MALLOC = {"MALLOC_MMAP_THRESHOLD_": 32 * 2**20, "MALLOC_TRIM_THRESHOLD_": 256 * 2**20}
-"""glibc then reuses the memory of arrays of some MB. Dask's own setting gives each back to the system at once, which costs
-gridding 8 of 18 seconds of processor time in page faults.
+_ENVIRONMENT = {
+    "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20),
+    "MALLOC_TRIM_THRESHOLD_": str(256 * 2**20),
+    "MALLOC_ARENA_MAX": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+}
+"""Of workers: no library makes threads of its own, and glibc reuses the memory of arrays of some MB. Dask's own setting gives
+each back to the system at once, which costs gridding 8 of 18 seconds of processor time in page faults; so do, to a lesser
+extent (2 seconds), the arenas that glibc has for threads: it unmaps one as soon as it is empty.
 """
 _MEMORY_SHARE = 0.8
 """Of the memory that is free when the run starts, so much is for workers; the rest for this process and the system."""
@@ -71,6 +80,28 @@ def size_of_machine(workers: int | None = None) -> tuple[int, int]:
     free = int(min(psutil.virtual_memory().available, MEMORY_LIMIT) * _MEMORY_SHARE)
     count = workers or max(1, min(CPU_COUNT, free // _WORKER_BYTES))
     return count, max(free // count, 256_000_000)
+
+
+def prepare(modules: Collection[str]) -> None:
+    """Start the process from which workers of this machine are forked; it imports Dask and `modules` while this one goes on.
+
+    Called again it changes nothing.
+    """
+    if not _FORKING:
+        return
+    from multiprocessing import forkserver
+
+    multiprocessing.get_context("forkserver").set_forkserver_preload(["distributed", *modules])
+    before = {name: os.environ.get(name) for name in _ENVIRONMENT}
+    os.environ.update(_ENVIRONMENT)  # glibc and BLAS read them when they are loaded, before Dask sets them in a worker
+    try:
+        forkserver.ensure_running()
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 @contextmanager
@@ -123,13 +154,10 @@ def _local(workers: int | None, scratch: Path, modules: Collection[str]) -> Iter
     import distributed.utils
     from distributed import Client, LocalCluster
 
-    if dask.config.get("distributed.worker.multiprocessing-method") == "forkserver":
-        multiprocessing.get_context("forkserver").set_forkserver_preload(["distributed", *modules])
-        distributed.utils._forkserver_preload_set = (
-            True  # Dask's own list would have pandas and more imported right here
-        )
+    prepare(modules)
+    distributed.utils._forkserver_preload_set = True  # Dask's own list would have pandas and more imported right here
     count, memory = size_of_machine(workers)
-    with dask.config.set({f"distributed.nanny.pre-spawn-environ.{name}": size for name, size in _MALLOC.items()}):
+    with dask.config.set({"distributed.nanny.pre-spawn-environ": _ENVIRONMENT}):
         cluster = LocalCluster(
             n_workers=count,
             threads_per_worker=1,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections import deque
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from analysis.jobs.checkpoint import Checkpoint, Keeping
 from analysis.jobs.cluster import connected, lost_cluster
 from analysis.jobs.errors import RunCancelled, RunFailed, RunPaused
+from analysis.jobs.registry import WORKERS_NEED
 from analysis.jobs.workers import check_workers
 from data.runs import Progress, Result, WorkingRun
 from data.runs.owner import BEAT_SECONDS, beat
@@ -69,6 +69,7 @@ class JobContext:
         self._client: Client | None = None
         self._stack = ExitStack()
         self._loops = 0
+        self._first_modules = WORKERS_NEED.get(working.configuration.kind, ())
         self._known_modules: set[str] = set()
         self._meter: _Meter | None = None
         self._asked = ""
@@ -141,7 +142,8 @@ class JobContext:
 
     def _connected(self, modules: Collection[str] = ()) -> Client:
         if self._client is None:
-            cluster = connected(self._scheduler, self._wanted_workers, self._working.scratch, modules)
+            first = {*modules, *self._first_modules}
+            cluster = connected(self._scheduler, self._wanted_workers, self._working.scratch, first)
             self._client = self._stack.enter_context(cluster)
         return self._client
 
@@ -166,7 +168,7 @@ class JobContext:
                 said = True
             time.sleep(_LOOK_SECONDS)
             self.check()
-        unknown = set(modules) - self._known_modules
+        unknown = {*modules, *self._first_modules} - self._known_modules
         if self._scheduler is not None and unknown:
             check_workers(self.client, unknown, self.home)
             self._known_modules |= unknown
@@ -189,8 +191,7 @@ class JobContext:
 
         Parameters
         ----------
-        function : of a module (not local), without side effects, the same whenever it is called. The module may name
-            others in BEFORE_TASKS, which workers import before they begin.
+        function : of a module (not local), without side effects, the same whenever it is called.
         items : what to compute; they and the results travel between processes.
         key : a name for each item, different for all of them.
         label, unit : for the progress ("Gridding", "tiles").
@@ -289,8 +290,7 @@ class _Loop:
         missing: list[int],
         finished: SimpleQueue[int],
     ) -> dict[int, Future]:
-        first = getattr(sys.modules[function.__module__], "BEFORE_TASKS", ())
-        client = self.context.ready(function.__module__, Keeping.__module__, *first)
+        client = self.context.ready(function.__module__, Keeping.__module__)
         work = Keeping(function, str(self.checkpoint.folder))
         made = client.map(work, [items[each] for each in missing], [keys[each] for each in missing], pure=False)
         futures = dict(zip(missing, made, strict=True))

@@ -15,6 +15,12 @@ JOBS = {
 }
 """Name -> module, which has a `Job` called JOB."""
 
+WORKERS_NEED = {
+    "grid": ("analysis.gridding.ready",),
+    "aggregate": ("analysis.gridding.ready", "analysis.jobs.aggregate"),
+}
+"""Name -> what workers import before their first task, of kinds that always compute on workers."""
+
 MORE = "CARBONWEATHER_JOBS"
 """Environment variable that adds kinds of other packages: "name=module", several separated by commas."""
 

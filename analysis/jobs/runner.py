@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from analysis.errors import AnalysisError
-from analysis.jobs.cluster import lost_cluster, scheduler_address
+from analysis.jobs.cluster import lost_cluster, prepare, scheduler_address
 from analysis.jobs.context import JobContext
 from analysis.jobs.errors import RunCancelled, RunFailed, RunPaused, RunStopped
-from analysis.jobs.registry import job
+from analysis.jobs.registry import WORKERS_NEED, job
 from analysis.jobs.settings import validate
 from data.errors import DataError, StoreProblem
 from data.home import runs_dir
@@ -124,6 +124,8 @@ def execute(
     try:
         address = scheduler_address(scheduler)
         with _turn(working, wait=address is None), _dask_log(working):
+            if address is None and working.configuration.kind in WORKERS_NEED:
+                prepare(WORKERS_NEED[working.configuration.kind])
             return _compute(working, Path(home), address, workers)
     except RunCancelled:
         working.log("Cancelled.")

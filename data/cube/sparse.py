@@ -1,13 +1,15 @@
-"""Encoding a map of which only some cells have data (soundings on a fine grid) without ever making the whole map.
+"""Encoding maps of which only some cells have data (soundings on a fine grid) without ever making a whole map.
 
 The files are those that `writing.encode_map` makes of the whole map, bit for bit, but memory grows with the cells that
-have data, and so does all work but compressing: with 250,000 cells of a 0.05 degree grid it takes half the time.
+have data, and so does all work but compressing. Which cells lie where is found out once for all maps that have data in the
+same ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -20,13 +22,19 @@ from data.cube.writing import EncodedMap
 from data.errors import StoreProblem
 
 
-def encode_cells(cells: np.ndarray, values: np.ndarray, grid: Grid, variable: Variable) -> EncodedMap:
-    """Pack the values of some cells, build the pyramid and compress it, on one thread; see `encode_map`.
+def encode_cells(
+    cells: np.ndarray, values: np.ndarray, grid: Grid, variables: Sequence[Variable]
+) -> dict[str, EncodedMap]:
+    """Pack the values of some cells, build the pyramids and compress them, on one thread; see `encode_map`.
 
     Parameters
     ----------
     cells : (n,) numbers row * nlon + column, ascending, each once.
-    values : (n,); NaN for no data.
+    values : (variables, n); NaN for no data.
+
+    Returns
+    -------
+    By the variables' names.
 
     Raises
     ------
@@ -34,84 +42,167 @@ def encode_cells(cells: np.ndarray, values: np.ndarray, grid: Grid, variable: Va
     """
     cells = np.asarray(cells, dtype=np.int64)
     values = np.asarray(values)
-    if values.shape != cells.shape or (np.diff(cells) <= 0).any():
+    names = ", ".join(variable.name for variable in variables)
+    if values.shape != (len(variables), cells.size) or (np.diff(cells) <= 0).any():
         raise StoreProblem(
-            f"variable {variable.name}: expected one value for each of ascending cells, found {values.size} values for "
+            f"{names}: expected one value of each for each of ascending cells, found values of shape {values.shape} for "
             f"{cells.size} cells; sort them."
         )
     if cells.size and not 0 <= cells[0] <= cells[-1] < grid.nlat * grid.nlon:
         raise StoreProblem(
-            f"variable {variable.name}: expected cells 0 to {grid.nlat * grid.nlon - 1}, found {cells[0]} to {cells[-1]}; use "
-            "the cube's grid."
+            f"{names}: expected cells 0 to {grid.nlat * grid.nlon - 1}, found {cells[0]} to {cells[-1]}; use the cube's grid."
         )
     with ThreadPoolExecutor(1) as pool:  # off the main thread, where Blosc compresses on one thread and always the same
-        codes = pack(values[np.newaxis], variable, pool)[0]
-        kept = codes != variable.missing if variable.dtype == "int16" else np.isfinite(codes)
-        return pool.submit(_encoded, cells[kept], codes[kept], grid, variable).result()
+        return pool.submit(_encode, cells, values, grid, variables).result()
 
 
-def _encoded(cells: np.ndarray, codes: np.ndarray, grid: Grid, variable: Variable) -> EncodedMap:
-    rows, columns = np.divmod(cells, grid.nlon)
-    first = _row_sums(rows, codes, grid.nlat)
+def _encode(cells: np.ndarray, values: np.ndarray, grid: Grid, variables: Sequence[Variable]) -> dict[str, EncodedMap]:
+    made: dict[str, EncodedMap] = {}
+    places: dict[bytes, _Places] = {}
+    with ThreadPoolExecutor(1) as pool:
+        for variable, row in zip(variables, values, strict=True):
+            codes = pack(row[np.newaxis], variable, pool)[0]
+            kept = codes != variable.missing if variable.dtype == "int16" else np.isfinite(codes)
+            layouts = [map_layout(grid, variable, level, 1) for level in range(grid.levels)]
+            key = kept.tobytes()
+            if key not in places:
+                places[key] = _Places.of(cells[kept], layouts, grid)
+            made[variable.name] = _encoded(codes[kept], places[key], layouts, grid, variable)
+    return made
+
+
+@dataclass(frozen=True)
+class _Level:
+    """Where the cells of one level that have data lie; they are in the order of rows, then columns.
+
+    Attributes
+    ----------
+    parents : (cells of the next finer level,) number of the cell that each belongs to; empty at level 0.
+    weights : (cells,) areas with data.
+    order : (cells,) the cells chunk by chunk.
+    inside : (cells,) where each of those lies in its chunk.
+    edges : (chunks + 1,) where each chunk begins in `order`.
+    """
+
+    parents: np.ndarray
+    weights: np.ndarray
+    order: np.ndarray
+    inside: np.ndarray
+    edges: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Where the cells with data lie on all levels, finest first, and in which `rows` (n,) of the finest."""
+
+    rows: np.ndarray
+    levels: tuple[_Level, ...]
+
+    @classmethod
+    def of(cls, cells: np.ndarray, layouts: Sequence[ShardLayout], grid: Grid) -> _Places:
+        first, columns = (part.astype(np.int32) for part in np.divmod(cells, grid.nlon))
+        rows, parents, weights = first, np.empty(0, np.int32), grid.row_areas()[first]
+        levels: list[_Level] = []
+        for layout in layouts:
+            if levels:
+                parents, rows, columns = _halved(rows, columns)
+                weights = _sums(parents, weights, rows.size)
+            levels.append(_Level(parents, weights, *_by_chunk(rows, columns, *layout.chunk[1:], *layout.grid[1:])))
+        return cls(first, tuple(levels))
+
+
+def _encoded(
+    codes: np.ndarray, places: _Places, layouts: Sequence[ShardLayout], grid: Grid, variable: Variable
+) -> EncodedMap:
+    first = _row_sums(places.rows, codes, grid.nlat)
     statistics = RowStatistics(first[0], variable.offset + variable.scale * first[1], variable.scale**2 * first[2])
-    areas = grid.row_areas()[rows]
-    totals, weights = areas * codes, areas
+    totals = places.levels[0].weights * codes
     shards = []
-    for level in range(grid.levels):
-        if level:
-            rows, columns, totals, weights = _halved(rows >> 1, columns >> 1, totals, weights, grid.shape(level)[1])
-            means = totals / weights
+    for number, (level, layout) in enumerate(zip(places.levels, layouts, strict=True)):
+        if number:
+            totals = _sums(level.parents, totals, level.weights.size)
+            means = totals / level.weights
             codes = (np.rint(means) if variable.dtype == "int16" else means).astype(variable.dtype)
-        layout = map_layout(grid, variable, level, 1)
-        shards.append(build_shard(list(_chunks(rows, columns, codes, layout, variable))))
+        shards.append(build_shard(list(_chunks(codes, level, layout, variable))))
     return EncodedMap(grid, variable, tuple(shards), statistics)
 
 
-def _halved(
-    rows: np.ndarray, columns: np.ndarray, totals: np.ndarray, weights: np.ndarray, width: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Sums over cells that became one, in the order of the finer map's rows and columns."""
-    places = rows * width + columns
-    order = np.argsort(places, kind="stable")
-    found, sums = _sums(places[order], totals[order], weights[order])
-    return found // width, found % width, sums[0], sums[1]
-
-
-def _chunks(
-    rows: np.ndarray, columns: np.ndarray, codes: np.ndarray, layout: ShardLayout, variable: Variable
-) -> Iterator[bytes | None]:
+def _chunks(codes: np.ndarray, level: _Level, layout: ShardLayout, variable: Variable) -> Iterator[bytes | None]:
     """Encoded chunks of a level in C order; None for those without data."""
     _, height, width = layout.chunk
-    _, down, across = layout.grid
-    numbers = rows // height * across + columns // width
-    order = np.argsort(numbers, kind="stable")
-    edges = np.searchsorted(numbers[order], np.arange(down * across + 1))
-    inside = (rows % height) * width + columns % width
-    for start, end in pairwise(edges):
+    chunk = np.full(height * width, variable.missing, dtype=variable.dtype)
+    for start, end in pairwise(level.edges.tolist()):
         if start == end:
             yield None
             continue
-        part = np.full(height * width, variable.missing, dtype=variable.dtype)
-        part[inside[order[start:end]]] = codes[order[start:end]]
-        yield encode_chunk(part, int(end - start))
+        inside = level.inside[start:end]
+        chunk[inside] = codes[level.order[start:end]]
+        yield encode_chunk(chunk, end - start)
+        chunk[inside] = variable.missing  # cheaper than a new one, and stays in the cache
 
 
 @njit(nogil=True, cache=True)
-def _sums(places, totals, weights):
-    """places: (n,) ascending; sums of the rows of one place, one after the other. Returns places (m,), sums (2, m)."""
-    count = 0
-    for k in range(places.size):
-        if k == 0 or places[k] != places[k - 1]:
-            count += 1
-    found, sums = np.empty(count, np.int64), np.zeros((2, count))
-    place = -1
-    for k in range(places.size):
-        if k == 0 or places[k] != places[k - 1]:
-            place += 1
-            found[place] = places[k]
-        sums[0, place] += totals[k]
-        sums[1, place] += weights[k]
-    return found, sums
+def _halved(rows, columns):
+    """rows, columns: (n,) of cells, ascending. Returns the number (n,) of the coarser cell that each belongs to, and those
+    cells' rows and columns (m,).
+    """
+    count = rows.size
+    parents = np.empty(count, np.int32)
+    up, across = np.empty(count, np.int32), np.empty(count, np.int32)
+    found = -1
+    start = 0
+    while start < count:
+        row = rows[start] >> 1
+        middle = start
+        while middle < count and rows[middle] == 2 * row:
+            middle += 1
+        end = middle
+        while end < count and rows[end] == 2 * row + 1:
+            end += 1
+        lower, upper = start, middle
+        while lower < middle or upper < end:
+            if upper == end or (lower < middle and columns[lower] >> 1 <= columns[upper] >> 1):
+                cell = lower
+                lower += 1
+            else:
+                cell = upper
+                upper += 1
+            column = columns[cell] >> 1
+            if found < 0 or up[found] != row or across[found] != column:
+                found += 1
+                up[found], across[found] = row, column
+            parents[cell] = found
+        start = end
+    return parents, up[: found + 1].copy(), across[: found + 1].copy()
+
+
+@njit(nogil=True, cache=True)
+def _by_chunk(rows, columns, height, width, down, across):
+    """rows, columns: (n,) of cells; chunks of height x width cells, down x across of them. Returns order (n,), inside (n,)
+    and edges (chunks + 1,) as in `_Level`.
+    """
+    edges = np.zeros(down * across + 1, np.int64)
+    for k in range(rows.size):
+        edges[rows[k] // height * across + columns[k] // width + 1] += 1
+    for chunk in range(down * across):
+        edges[chunk + 1] += edges[chunk]
+    order, inside = np.empty(rows.size, np.int32), np.empty(rows.size, np.int32)
+    filled = edges[:-1].copy()
+    for k in range(rows.size):
+        chunk = rows[k] // height * across + columns[k] // width
+        order[filled[chunk]] = k
+        inside[filled[chunk]] = (rows[k] % height) * width + columns[k] % width
+        filled[chunk] += 1
+    return order, inside, edges
+
+
+@njit(nogil=True, cache=True)
+def _sums(parents, values, count):
+    """values: (n,), added up in their order to (count,) sums by parent."""
+    out = np.zeros(count)
+    for k in range(values.size):
+        out[parents[k]] += values[k]
+    return out
 
 
 @njit(nogil=True, cache=True)

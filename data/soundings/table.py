@@ -268,7 +268,10 @@ def positions(table: pa.Table) -> tuple[np.ndarray, np.ndarray]:
 
 def times_of(table: pa.Table) -> np.ndarray:
     """(n,) times of a table's rows, ns since 1970."""
-    return table["time"].to_numpy().astype("datetime64[ns]").astype(np.int64)
+    import pyarrow as pa
+
+    # as whole numbers: of times Arrow makes arrays only after it has imported pandas, a quarter of a second
+    return table["time"].cast(pa.timestamp("ns")).cast(pa.int64()).to_numpy()
 
 
 def in_storage_order(table: pa.Table) -> pa.Table:

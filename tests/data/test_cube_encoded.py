@@ -47,7 +47,7 @@ def encoded(values, variable):
 
 def sparsely_encoded(values, variable):
     cells = np.flatnonzero(np.isfinite(values))
-    return encode_cells(cells, values.ravel()[cells], GRID, variable)
+    return encode_cells(cells, values.ravel()[cells][np.newaxis], GRID, [variable])[variable.name]
 
 
 @pytest.mark.parametrize("variable", VARIABLES, ids=lambda variable: variable.name)
@@ -59,7 +59,8 @@ def test_some_cells_give_the_files_of_the_whole_map(variable: Variable, grid: Gr
     random = np.random.default_rng(int(part * 1000))
     values = np.where(random.random(grid.shape()) < part, random.normal(400, 3, grid.shape()), np.nan)
     cells = np.flatnonzero(np.isfinite(values))
-    found, whole = encode_cells(cells, values.ravel()[cells], grid, variable), encode_map(values, grid, variable)
+    found = encode_cells(cells, values.ravel()[cells][np.newaxis], grid, [variable])[variable.name]
+    whole = encode_map(values, grid, variable)
     assert found.shards == whole.shards
     for name in ("count", "mean", "squares"):
         assert getattr(found.rows, name).tobytes() == getattr(whole.rows, name).tobytes()
@@ -67,15 +68,21 @@ def test_some_cells_give_the_files_of_the_whole_map(variable: Variable, grid: Gr
 
 def test_cells_without_a_value_count_nothing_and_wrong_ones_are_told():
     cells = np.array([5, 9, 700])
-    some = encode_cells(cells, np.array([400.0, np.nan, 401.0]), GRID, VARIABLES[0])
-    assert some.shards == encode_cells(cells[[0, 2]], np.array([400.0, 401.0]), GRID, VARIABLES[0]).shards
+    values = np.array([[400.0, np.nan, 401.0], [400.0, 402.0, 401.0], [398.0, np.nan, 399.0]])
+    names = [Variable(name, "ppm", "mean", "float32") for name in ("some", "all", "other")]
+    found = encode_cells(cells, values, GRID, names)
+    for variable, row in zip(names, values, strict=True):
+        kept = np.isfinite(row)
+        alone = encode_cells(cells[kept], row[np.newaxis, kept], GRID, [variable])[variable.name]
+        assert found[variable.name].shards == alone.shards
+        assert found[variable.name].rows.count.sum() == kept.sum()
     for wrong in ([3, 3], [4, 3], [-1, 3], [0, 720 * 360]):
         with pytest.raises(StoreProblem, match=r"expected (one value|cells)"):
-            encode_cells(np.array(wrong), np.array([1.0, 2.0]), GRID, VARIABLES[0])
+            encode_cells(np.array(wrong), np.array([[1.0, 2.0]]), GRID, VARIABLES[:1])
     with pytest.raises(StoreProblem, match="expected values within"):
-        encode_cells(np.array([1]), np.array([9999.0]), GRID, VARIABLES[1])
+        encode_cells(np.array([1]), np.array([[9999.0]]), GRID, VARIABLES[1:])
     with pytest.raises(StoreProblem, match="expected values within"):
-        encode_cells(np.array([1]), np.array([np.inf]), GRID, VARIABLES[0])
+        encode_cells(np.array([1]), np.array([[np.inf]]), GRID, VARIABLES[:1])
 
 
 def test_one_variable_after_the_other(tmp_path: Path):
