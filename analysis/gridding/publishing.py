@@ -18,6 +18,8 @@ from data.runs.files import sync_folder
 
 _FEW_STEPS = 24
 """Series of so few maps are read from the maps in a few hundredths of a second: a time layout would not pay."""
+_AT_ONCE, _BYTES_AT_ONCE = 8, 32_000_000
+"""So many steps are written into the cube together, or so many as keep no more than this in memory."""
 _LONGEST_NAME = 80
 _MOST_NAMES = 1000
 
@@ -52,10 +54,19 @@ class HiddenCube:
         self.name = check_name(name, "cube")
         shutil.rmtree(folder, ignore_errors=True)
         self.cube = Cube.create(folder, name=name, title=title, grid=grid, variables=variables, attrs=attrs)
+        self._waiting: list[tuple[Any, Mapping[str, EncodedMap]]] = []
+        self._waiting_bytes = 0
 
     def write(self, time: Any, maps: Mapping[str, EncodedMap]) -> None:
-        """One step; see `Cube.write`."""
-        self.cube.write(time, maps)
+        """One step, sooner or later; see `Cube.write_steps`."""
+        self._waiting.append((time, maps))
+        self._waiting_bytes += sum(made.bytes_in_memory for made in maps.values())
+        if len(self._waiting) >= _AT_ONCE or self._waiting_bytes >= _BYTES_AT_ONCE:
+            self._write_waiting()
+
+    def _write_waiting(self) -> None:
+        self.cube.write_steps(self._waiting)
+        self._waiting, self._waiting_bytes = [], 0
 
     def publish(
         self, home: Path, progress: Callable[[float], None] | None = None, spread: Spread | None = None
@@ -74,6 +85,7 @@ class HiddenCube:
         ------
         StoreProblem : no room, no permission.
         """
+        self._write_waiting()
         if len(self.cube.times) > _FEW_STEPS:
             self.cube.seal(progress, spread)
         place = free_name(home, self.name)

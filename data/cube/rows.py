@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import zlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,22 +41,27 @@ class RowFile:
         self._rows = rows
         self._size = 24 * rows + 8
 
-    def write(self, slot: int, statistics: RowStatistics) -> None:
-        """Put one record at its place; WriteFailure where that fails."""
-        body = np.stack([statistics.count, statistics.mean, statistics.squares]).astype("<f8").tobytes()
-        record = body + zlib.crc32(body).to_bytes(8, "little")
+    def write(self, statistics: Mapping[int, RowStatistics]) -> None:
+        """Put the records of some slots at their places; WriteFailure where that fails."""
+        records = {slot: self._record(rows) for slot, rows in statistics.items()}
         if not is_local(self._fs):
-            write_file(f"{self._apart}/{slot}.f64", record, self._fs)
+            for slot, record in records.items():
+                write_file(f"{self._apart}/{slot}.f64", record, self._fs)
             return
         try:
             os.makedirs(os.path.dirname(self._path), exist_ok=True)
             with open(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644), "r+b") as stream:
-                stream.seek(slot * self._size)
-                stream.write(record)
+                for slot, record in records.items():
+                    stream.seek(slot * self._size)
+                    stream.write(record)
                 stream.flush()
                 os.fsync(stream.fileno())
         except OSError as error:
             raise WriteFailure(error) from None
+
+    def _record(self, statistics: RowStatistics) -> bytes:
+        body = np.stack([statistics.count, statistics.mean, statistics.squares]).astype("<f8").tobytes()
+        return body + zlib.crc32(body).to_bytes(8, "little")
 
     def read(self, slots: np.ndarray) -> np.ndarray:
         """(slots, 3, rows) float64 count, mean, squared deviations; zeros and NaN for slot -1. ShardDamage where

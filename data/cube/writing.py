@@ -1,12 +1,13 @@
-"""Writing one step of a cube, and clearing away what a killed writer left behind."""
+"""Writing steps of a cube, and clearing away what a killed writer left behind."""
 
 from __future__ import annotations
 
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,6 +44,12 @@ class EncodedMap:
     variable: Variable
     shards: tuple[bytes | Path, ...]
     rows: RowStatistics
+
+    @property
+    def bytes_in_memory(self) -> int:
+        """What it takes to keep it."""
+        shards = sum(len(content) for content in self.shards if isinstance(content, bytes))
+        return shards + self.rows.count.nbytes + self.rows.mean.nbytes + self.rows.squares.nbytes
 
     def kept_in(self, folder: Path, name: str) -> EncodedMap:
         """The same with its contents in synced files of a folder, for a process that sees it to take them from there.
@@ -84,12 +91,34 @@ def _encoded(codes: np.ndarray, grid: Grid, variable: Variable, pool: Executor) 
     return EncodedMap(grid, variable, tuple(shards), row_statistics(codes, variable, pool))
 
 
-def write_step(chunks: ChunkStore, manifest: Manifest, time: int, maps: Mapping[Variable, Any]) -> Manifest:
-    """Write all levels of the maps of one step under a new slot; the manifest that names them is returned, not written.
+def write_steps(chunks: ChunkStore, manifest: Manifest, steps: Mapping[int, Mapping[Variable, Any]]) -> Manifest:
+    """Write all levels of the maps of some steps under new slots; the manifest that names them is returned, not written.
 
-    Nothing is written before all maps have been checked. WriteFailure where the disk fails.
+    Nothing of a step is written before all its maps have been checked. WriteFailure where the disk fails.
     """
-    grid, pool = manifest.grid, chunks.long_work
+    grid = manifest.grid
+    rows: dict[Variable, dict[int, RowStatistics]] = {}
+    for time, maps in steps.items():
+        slot = manifest.next_number
+        for variable, encoded in _write_maps(chunks, grid, slot, maps):
+            rows.setdefault(variable, {})[slot] = encoded.rows
+        manifest = manifest.with_step(time, {variable.name: slot for variable in maps})
+    with _writing(chunks) as write:
+        for variable, records in rows.items():
+            write(RowFile(chunks.fs, chunks.root, variable.name, grid.nlat).write, records)
+            for level in range(grid.levels):
+                layout = map_layout(grid, variable, level, max(records) + 1)
+                description = layout.metadata(("slot", "lat", "lon"), _attributes(variable, level))
+                folder = map_path(variable.name, level, 0).rpartition("/")[0]
+                write(write_file, f"{chunks.root}/{folder}/zarr.json", description, chunks.fs)
+    return manifest
+
+
+def _write_maps(
+    chunks: ChunkStore, grid: Grid, slot: int, maps: Mapping[Variable, Any]
+) -> list[tuple[Variable, EncodedMap]]:
+    """Write the maps of one step, and give them as they were encoded."""
+    pool = chunks.long_work
     for variable, values in maps.items():
         if isinstance(values, EncodedMap) and (values.grid, values.variable) != (grid, variable):
             raise StoreProblem(
@@ -100,29 +129,30 @@ def write_step(chunks: ChunkStore, manifest: Manifest, time: int, maps: Mapping[
         variable: values if isinstance(values, EncodedMap) else pack(check_map(values, grid, variable), variable, pool)
         for variable, values in maps.items()
     }
-    slot = manifest.next_number
-    writes: list[Future[None]] = []
-    try:
+    written = []
+    with _writing(chunks) as write:
         for variable, codes in packed.items():
             encoded = codes if isinstance(codes, EncodedMap) else _encoded(codes, grid, variable, pool)
             for level, shard in enumerate(encoded.shards):
                 path = f"{chunks.root}/{map_path(variable.name, level, slot)}"
-                layout = map_layout(grid, variable, level, slot + 1)
-                description = layout.metadata(("slot", "lat", "lon"), _attributes(variable, level))
                 if isinstance(shard, bytes):
-                    writes.append(chunks.writers.submit(write_file, path, shard, chunks.fs))
+                    write(write_file, path, shard, chunks.fs)
                 else:
-                    writes.append(chunks.writers.submit(take_file, str(shard), path, chunks.fs))
-                writes.append(
-                    chunks.writers.submit(write_file, f"{path.rpartition('/')[0]}/zarr.json", description, chunks.fs)
-                )
-            rows = RowFile(chunks.fs, chunks.root, variable.name, grid.nlat)
-            writes.append(chunks.writers.submit(rows.write, slot, encoded.rows))
+                    write(take_file, str(shard), path, chunks.fs)
+            written.append((variable, encoded))
+    return written
+
+
+@contextmanager
+def _writing(chunks: ChunkStore) -> Iterator[Callable[..., None]]:
+    """A function that has things written side by side; at the end of the block all are, or the first failure is raised."""
+    writes: list[Future[None]] = []
+    try:
+        yield lambda work, *arguments: writes.append(chunks.writers.submit(work, *arguments))
     finally:
         wait(writes)
     for write in writes:
         write.result()
-    return manifest.with_step(time, {variable.name: slot for variable in maps})
 
 
 def _attributes(variable: Variable, level: int) -> dict[str, Any]:

@@ -39,7 +39,8 @@ def test_it_appears_whole(tmp_path: Path):
 
 def test_what_an_earlier_attempt_left_is_thrown_away(tmp_path: Path):
     hidden(tmp_path / "work", steps=5)
-    assert len(hidden(tmp_path / "work", steps=2).cube.times) == 2
+    place = hidden(tmp_path / "work", steps=2).publish(tmp_path)
+    assert len(Cube.open(place).times) == 2
 
 
 def test_series_of_long_cubes_are_put_together(tmp_path: Path):
