@@ -119,7 +119,7 @@ def _may_touch(parquet: pq.ParquetFile, number: int, boxes: Boxes) -> bool:
 
 
 def _passing(table: pa.Table, piece: Piece, selection: Selection, error: str, boxes: Boxes | None) -> Soundings:
-    from data.soundings.table import positions, times_of
+    from data.soundings.table import numbers_of, positions, times_of
 
     times, (lon, lat) = times_of(table), positions(table)
     value = _number(table, selection.variable)
@@ -129,14 +129,14 @@ def _passing(table: pa.Table, piece: Piece, selection: Selection, error: str, bo
     if selection.end is not None:
         keep &= times < selection.end
     if selection.quality != "all":
-        flags = table["quality_flag"].to_numpy()
+        flags = numbers_of(table["quality_flag"])
         keep &= (flags != 1) if selection.quality == "good" else (flags == 0)
     for name, accepted in (("mode", selection.modes), ("surface_type", selection.surfaces)):
         if accepted:
-            codes = table[name].to_numpy() if name in table.schema.names else np.full(times.shape, -1)
+            codes = numbers_of(table[name]) if name in table.schema.names else np.full(times.shape, -1)
             keep &= np.isin(codes, accepted)
     if piece.granules is not None:
-        keep &= np.isin(table["granule"].to_numpy(), list(piece.granules))
+        keep &= np.isin(numbers_of(table["granule"]), list(piece.granules))
     if boxes is not None:
         inside = np.zeros(times.shape, dtype=bool)
         for west, south, east, north in boxes:
@@ -148,4 +148,6 @@ def _passing(table: pa.Table, piece: Piece, selection: Selection, error: str, bo
 
 
 def _number(table: pa.Table, name: str) -> np.ndarray:
-    return table[name].to_numpy().astype(np.float64)
+    from data.soundings.table import numbers_of
+
+    return numbers_of(table[name]).astype(np.float64)

@@ -263,15 +263,26 @@ def describe_columns(schema: pa.Schema) -> dict[str, dict[str, Any]]:
 def positions(table: pa.Table) -> tuple[np.ndarray, np.ndarray]:
     """(n,) longitudes and latitudes of a table's rows, degrees."""
     point = table["geometry"].combine_chunks()
-    return point.field("x").to_numpy(zero_copy_only=False), point.field("y").to_numpy(zero_copy_only=False)
+    return numbers_of(point.field("x")), numbers_of(point.field("y"))
 
 
 def times_of(table: pa.Table) -> np.ndarray:
     """(n,) times of a table's rows, ns since 1970."""
     import pyarrow as pa
 
-    # as whole numbers: of times Arrow makes arrays only after it has imported pandas, a quarter of a second
-    return table["time"].cast(pa.timestamp("ns")).cast(pa.int64()).to_numpy()
+    return numbers_of(table["time"].cast(pa.timestamp("ns")).cast(pa.int64()))
+
+
+def numbers_of(column: pa.Array | pa.ChunkedArray) -> np.ndarray:
+    """(n,) values of a column of numbers, NaN for null; not to be written to.
+
+    Arrow's own `to_numpy` imports pandas first, a quarter of a second; it is left to columns with nulls and of booleans.
+    """
+    import pyarrow as pa
+
+    whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    plain = not whole.null_count and not pa.types.is_boolean(whole.type)
+    return np.from_dlpack(whole) if plain else whole.to_numpy(zero_copy_only=False)
 
 
 def in_storage_order(table: pa.Table) -> pa.Table:
