@@ -262,8 +262,9 @@ def _method(settings: dict[str, Any], floor: float, units: str) -> str:
     )
 
 
-_SECONDS_A_SOUNDING = 6e-7
-_SECONDS_A_MAP, _SECONDS_A_CHUNK = 0.03, 0.003
+_SECONDS_TO_START = 2.0
+_SECONDS_A_SOUNDING = 4.5e-7
+_SECONDS_A_MAP, _SECONDS_A_CHUNK = 0.005, 0.00042
 _BYTES_A_SOUNDING = 250
 """Measured: read, summed and brought together; compressed and written, one variable; of a piece, or of a month's sums."""
 
@@ -287,7 +288,9 @@ def preview(settings: dict[str, Any], home: Path) -> Cost:
     maps = 5 * steps
     chunks = min(cells / 250_000, 5 * considered / steps)  # those of coarser levels included
     largest = max((sum(piece.rows for piece in month) for source in sources for month in _months(source)), default=0)
-    seconds = 4.0 + (rows * _SECONDS_A_SOUNDING + maps * (_SECONDS_A_MAP + _SECONDS_A_CHUNK * chunks)) / workers
+    seconds = (
+        _SECONDS_TO_START + (rows * _SECONDS_A_SOUNDING + maps * (_SECONDS_A_MAP + _SECONDS_A_CHUNK * chunks)) / workers
+    )
     memory = 300_000_000 + workers * (250_000_000 + _BYTES_A_SOUNDING * max(largest, min(rows, 750_000)))
     disk = maps * 20_000 + 12 * min(cells * maps, 5 * considered)
     sentence = (

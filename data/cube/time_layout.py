@@ -8,7 +8,6 @@ was replaced after sealing.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -31,18 +30,25 @@ from data.cube.shards import (
 from data.errors import StoreProblem
 from data.places import file_system
 
-_SHARD_BYTES = 96_000_000
-"""Decoded size of a shard: what one thread holds while sealing (84 steps of int16 give 600 x 600 cells)."""
+_SHARD_BYTES = 190_000_000
+"""Decoded size of a shard at most: what one thread holds while sealing (128 steps of float32 and 600 x 600 cells)."""
 
 
 def block_layout(grid: Grid, variable: Variable, count: int) -> ShardLayout:
-    """Chunks and shards of a block of `count` steps: 60 x 60 cells a chunk, 30 x 30 in long blocks; up to a megabyte."""
+    """Chunks and shards of a block of `count` steps: 60 x 60 cells a chunk, 30 x 30 in long blocks; up to a megabyte.
+
+    A shard is a chunk of the maps, or a half or quarter of it along a side, so that sealing unpacks few chunks twice.
+    """
     chunk = 60 if count <= 128 else 30
-    item = np.dtype(variable.dtype).itemsize
-    most = max(1, min(600, int(math.sqrt(_SHARD_BYTES / (count * item)))) // chunk)
-    rows, columns = grid.shape()
-    shard = [chunk * min(most, -(-size // chunk)) for size in (rows, columns)]
-    return ShardLayout((count, rows, columns), (count, shard[0], shard[1]), (count, chunk, chunk), variable.dtype)
+    shard = [_up(size, chunk) for size in map_layout(grid, variable, 0, 1).chunk[1:]]
+    while count * shard[0] * shard[1] * np.dtype(variable.dtype).itemsize > _SHARD_BYTES and max(shard) > chunk:
+        larger = int(shard[1] >= shard[0])
+        shard[larger] = _up(-(-shard[larger] // 2), chunk)
+    return ShardLayout((count, *grid.shape()), (count, shard[0], shard[1]), (count, chunk, chunk), variable.dtype)
+
+
+def _up(size: int, step: int) -> int:
+    return step * -(-size // step)
 
 
 def block_path(block: Block) -> str:
