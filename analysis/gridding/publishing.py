@@ -16,7 +16,7 @@ from data.errors import StoreProblem
 from data.home import cubes_dir
 from data.runs.files import sync_folder
 
-_FEW_STEPS = 24
+FEW_STEPS = 24
 """Series of so few maps are read from the maps in a few hundredths of a second: a time layout would not pay."""
 _AT_ONCE, _BYTES_AT_ONCE = 8, 32_000_000
 """So many steps are written into the cube together, or so many as keep no more than this in memory."""
@@ -86,7 +86,7 @@ class HiddenCube:
         StoreProblem : no room, no permission.
         """
         self._write_waiting()
-        if len(self.cube.times) > _FEW_STEPS:
+        if len(self.cube.times) > FEW_STEPS:
             self.cube.seal(progress, spread)
         place = free_name(home, self.name)
         try:

@@ -20,6 +20,7 @@ from analysis.gridding.maps import layers
 from analysis.gridding.overpasses import WEIGHTS
 from analysis.gridding.periods import SHORTER_THAN_A_MONTH, month_period
 from analysis.gridding.provenance import WEIGHTING, provenance
+from analysis.gridding.publishing import FEW_STEPS
 from analysis.gridding.selection import Piece, Selection, Source
 from analysis.gridding.statistics import error_floor
 from analysis.gridding.tasks import Passed, PeriodWork, PieceWork, map_period, sum_piece
@@ -264,9 +265,11 @@ def _method(settings: dict[str, Any], floor: float, units: str) -> str:
 
 _SECONDS_TO_START = 2.0
 _SECONDS_A_SOUNDING = 4.5e-7
-_SECONDS_A_MAP, _SECONDS_A_CHUNK = 0.005, 0.00042
+_SECONDS_A_MAP, _SECONDS_A_CHUNK, _SECONDS_TO_SEAL_A_CHUNK = 0.005, 0.00042, 0.001
 _BYTES_A_SOUNDING = 250
-"""Measured: read, summed and brought together; compressed and written, one variable; of a piece, or of a month's sums."""
+"""Measured with one worker. Of a sounding: read, summed and brought together. Of a map and of each chunk of it: compressed and
+written; of a chunk, series put together. Bytes of memory: of a piece, or of a month's sums.
+"""
 
 
 def _months(source: Source) -> Iterator[list[Piece]]:
@@ -288,9 +291,8 @@ def preview(settings: dict[str, Any], home: Path) -> Cost:
     maps = 5 * steps
     chunks = min(cells / 250_000, 5 * considered / steps)  # those of coarser levels included
     largest = max((sum(piece.rows for piece in month) for source in sources for month in _months(source)), default=0)
-    seconds = (
-        _SECONDS_TO_START + (rows * _SECONDS_A_SOUNDING + maps * (_SECONDS_A_MAP + _SECONDS_A_CHUNK * chunks)) / workers
-    )
+    a_chunk = _SECONDS_A_CHUNK + (_SECONDS_TO_SEAL_A_CHUNK if steps > FEW_STEPS else 0)
+    seconds = _SECONDS_TO_START + (rows * _SECONDS_A_SOUNDING + maps * (_SECONDS_A_MAP + a_chunk * chunks)) / workers
     memory = 300_000_000 + workers * (250_000_000 + _BYTES_A_SOUNDING * max(largest, min(rows, 750_000)))
     disk = maps * 20_000 + 12 * min(cells * maps, 5 * considered)
     sentence = (

@@ -8,7 +8,7 @@ was replaced after sealing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
@@ -187,23 +187,31 @@ def _write_tile(chunks: ChunkStore, manifest: Manifest, work: TileWork) -> None:
     _, height, width = layout.shard
     top, left = work.row * height, work.column * width
     inside = slice(top, min(rows, top + height)), slice(left, min(columns, left + width))
-    values = np.full(layout.shard, variable.missing, dtype=variable.dtype)
-    for place, slot in enumerate(block.slots):
-        found = chunks.tile(map_path(variable.name, 0, slot), maps, *inside)
-        values[place, : found.shape[0], : found.shape[1]] = found
+    found = [chunks.tile(map_path(variable.name, 0, slot), maps, *inside) for slot in block.slots]
     write_file(
         f"{chunks.root}/{block_path(block)}/{shard_key((0, work.row, work.column))}",
-        build_shard([encode_known(part) for part in _parts(values, layout)]),
+        build_shard([encode_known(part) for part in _parts(found, layout, variable)]),
         chunks.fs,
     )
 
 
-def _parts(values: np.ndarray, layout: ShardLayout):
+def _parts(maps: Sequence[np.ndarray], layout: ShardLayout, variable: Variable) -> Iterator[np.ndarray]:
+    """(steps, rows, columns) of each chunk of a shard, from the (rows, columns) of the shard that each step has; the array
+    is the same every time.
+    """
     _, down, across = layout.grid
     _, height, width = layout.chunk
+    rows, columns = maps[0].shape
+    part = np.empty(layout.chunk, dtype=layout.dtype)
     for i in range(down):
         for j in range(across):
-            yield values[:, i * height : (i + 1) * height, j * width : (j + 1) * width]
+            bottom, right = min(height, rows - i * height), min(width, columns - j * width)
+            if (bottom, right) != (height, width):
+                part[:] = variable.missing  # beyond the grid's edge
+            if min(bottom, right) > 0:
+                for place, values in enumerate(maps):
+                    part[place, :bottom, :right] = values[i * height :, j * width :][:bottom, :right]
+            yield part
 
 
 def cell_series(chunks: ChunkStore, manifest: Manifest, variable: Variable, row: int, column: int) -> np.ndarray:
