@@ -174,6 +174,35 @@ def test_a_process_of_its_own_with_a_cluster_of_its_own(tmp_path: Path):
     assert (cube.grid.nlon, cube.grid.nlat) == (12, 8)
 
 
+def test_workers_have_what_they_need_before_their_first_task(tmp_path: Path):
+    """And their process of origin reads no more than that: each module costs every run its time."""
+    fill(tmp_path, files=1, count=200)
+    script = """
+import sys, time
+import analysis.gridding.ready
+before = set(sys.modules)
+from pathlib import Path
+from analysis.gridding.tasks import map_period, PeriodWork, PieceWork
+from analysis.gridding.maps import layers
+from analysis.jobs import validate
+from analysis.jobs.grid import JOB, _selection, grid_of
+from analysis.jobs.selecting import chosen_sources
+home = Path(sys.argv[1])
+settings = validate(JOB, {"resolution": 1, "quality": "all"})
+grid = grid_of(settings)
+selection = _selection(settings, grid)
+(source,) = chosen_sources(home, selection)
+pieces = [PieceWork(0, each, selection, source.with_error, 0.1, "month", grid, str(home)) for each in source.pieces[:1]]
+work = PeriodWork("key", str(home), 1, grid, tuple(layers("xco2", "ppm", "")), "overpasses", 0.1, [pieces])
+assert map_period(work).passed.summed > 0
+late = {"numba", "numcodecs", "google_crc32c", "pyarrow.parquet"} & (set(sys.modules) - before)
+never = {"pandas", "xarray", "scipy.sparse", "matplotlib", "dask.dataframe"} & set(sys.modules)
+assert not late and not never, (late, never)
+"""
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_cancelled_run_leaves_no_cube(filled: Path, one_worker: str, monkeypatch):
     from analysis.jobs.maps import CubeOfRun
 

@@ -13,6 +13,7 @@ import pytest
 from distributed import Client
 
 from analysis.jobs import ClusterProblem, execute, resume, start, validate
+from analysis.jobs.cluster import connected, prepare
 from analysis.jobs.workers import check_workers
 from data.home import runs_dir
 from data.runs import Run, RunStore
@@ -92,6 +93,20 @@ def test_a_run_on_an_existing_cluster(store, home, cluster, tmp_path, monkeypatc
     assert made(run) == expected(tmp_path, ITEMS)
     assert cluster.scheduler.poll() is None
     assert [worker.poll() for worker in cluster.workers] == [None, None]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="workers are forked where the system can")
+def test_workers_are_forked_from_one_process_with_their_environment(tmp_path):
+    before = dict(os.environ)
+    prepare(["analysis.gridding.ready"])
+    assert dict(os.environ) == before
+    with connected(None, 2, tmp_path, ["analysis.gridding.ready"]) as client:
+        parents = set(client.run(os.getppid).values())
+        assert len(parents) == 1
+        (parent,) = parents
+        known = Path(f"/proc/{parent}/environ").read_bytes().split(b"\0")
+        assert {b"MALLOC_ARENA_MAX=1", b"OMP_NUM_THREADS=1"} <= set(known)
+        assert all(client.run(os.environ.get, "MALLOC_ARENA_MAX").values())
 
 
 @pytest.mark.parametrize("workers", [2, 4])

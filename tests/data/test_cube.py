@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from data.cube import Cube, Grid, Variable, list_cubes
 from data.cube.manifest import Manifest
-from data.cube.time_layout import longest_block, plan
+from data.cube.pyramid import map_layout
+from data.cube.time_layout import block_layout, longest_block, plan
 from data.errors import StoreProblem
 from tests.data.cube_examples import FLUX, SMALL, XCO2, make_cube, maps, months
 
@@ -138,6 +139,52 @@ def test_appending_touches_no_other_file(tmp_path: Path):
     assert len(after) == len(before) + 2
     cube.seal()
     assert {path: time for path, time in stamps().items() if path in before} == before
+
+
+def test_steps_written_together_are_as_written_one_by_one(tmp_path: Path):
+    values = maps(SMALL, 5)
+    one_by_one = make_cube(tmp_path / "one", values)
+    together = make_cube(tmp_path / "two", values[:0])
+    together.write_steps(
+        [(time, {"xco2": field}) for time, field in zip(months(5)[[3, 0, 4]], values[[3, 0, 4]], strict=True)]
+    )
+    together.write_steps([(time, {"xco2": field}) for time, field in zip(months(5)[1:3], values[1:3], strict=True)])
+    together.write_steps([])
+    for cube in (one_by_one, together):
+        cube.seal()
+    np.testing.assert_array_equal(together.to_xarray().xco2, one_by_one.to_xarray().xco2)
+    np.testing.assert_array_equal(together.zonal("xco2")[2], one_by_one.zonal("xco2")[2])
+    np.testing.assert_array_equal(together.series("xco2", 5, 5), one_by_one.series("xco2", 5, 5))
+    assert together.version == one_by_one.version
+
+
+def test_steps_written_together_appear_all_or_none(tmp_path: Path):
+    cube = make_cube(tmp_path / "c", maps(SMALL, 1))
+    before = {path for path in (tmp_path / "c").rglob("c.*") if path.is_file()}
+    good, bad = maps(SMALL, 1)[0], np.full(SMALL.shape(), 9999.0)
+    with pytest.raises(StoreProblem, match="expected values within"):
+        cube.write_steps([("2019-01-01", {"xco2": good}), ("2019-02-01", {"xco2": bad})])
+    with pytest.raises(StoreProblem, match="expected each time once, found 2019-01-01T00 twice"):
+        cube.write_steps([("2019-01-01", {"xco2": good}), ("2019-01-01T00", {"xco2": good})])
+    with pytest.raises(StoreProblem, match="found none; name them"):
+        cube.write_steps([("2019-01-01", {"xco2": good}), ("2019-02-01", {})])
+    assert len(Cube.open(tmp_path / "c").times) == 1
+    assert {path for path in (tmp_path / "c").rglob("c.*") if path.is_file()} == before
+
+
+@given(
+    rows=st.integers(1, 3000),
+    columns=st.integers(1, 7200),
+    count=st.integers(1, 512),
+    variable=st.sampled_from([XCO2, FLUX]),
+)
+def test_shards_of_series_are_parts_of_chunks_of_maps(rows, columns, count, variable):
+    grid = Grid(-180, -90, 360 / 7200, 180 / 3600, columns, rows)
+    layout, chunk = block_layout(grid, variable, count), map_layout(grid, variable, 0, 1).chunk
+    for side in (1, 2):
+        assert layout.shard[side] % layout.chunk[side] == 0
+        assert min(abs(chunk[side] / part - layout.shard[side]) for part in (1, 2, 4, 8, 16)) < layout.chunk[side] * 2
+    assert int(np.prod(layout.shard)) * np.dtype(variable.dtype).itemsize <= 190_000_000
 
 
 @given(batches=st.lists(st.integers(1, 40), min_size=1, max_size=60))

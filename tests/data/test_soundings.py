@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -18,7 +19,7 @@ from data.canonical import Product
 from data.errors import StoreProblem
 from data.soundings import SoundingArchive
 from data.soundings.query import boxes_of
-from data.soundings.table import to_table
+from data.soundings.table import numbers_of, to_table
 from tests.data.sounding_examples import START, product, random_product
 
 
@@ -170,6 +171,16 @@ def test_times_with_a_zone_are_brought_to_utc(world):
     archive, truth = world
     found = archive.query(end="2019-04-01T09:00:00+09:00", good_only=False)
     assert ids(found) == ids(truth[truth["time"] < "2019-04-01"])
+
+
+def test_numbers_are_those_of_arrow():
+    values = [3, 1, 2]
+    for column in (pa.array(values), pa.array(values, pa.float32()), pa.array([True, False, True])):
+        chunked = pa.chunked_array([column, column[1:]])
+        np.testing.assert_array_equal(numbers_of(column), column.to_numpy(zero_copy_only=False))
+        np.testing.assert_array_equal(numbers_of(chunked), chunked.to_numpy())
+        assert numbers_of(chunked[1:1]).size == 0
+    np.testing.assert_array_equal(numbers_of(pa.array([1, None, 3])), [1, np.nan, 3])
 
 
 def test_an_empty_archive_answers_and_creates_nothing(tmp_path):
