@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -205,7 +205,7 @@ def map_period(work: PeriodWork) -> PeriodMaps:
             total = month if total is None else add_cells([total, month])
     if total is None:
         return PeriodMaps({}, passed)
-    maps = _encoded(total.cell, layer_values(total, work.floor), work)
+    maps = encode_cells(total.cell, layer_values(total, work.floor), work.grid, work.variables)
     with ThreadPoolExecutor(len(maps)) as writers:  # each waits for the disk
         kept = writers.map(lambda made: made.kept_in(Path(work.folder), work.key), maps.values())
         return PeriodMaps(dict(zip(maps, kept, strict=True)), passed)
@@ -214,8 +214,4 @@ def map_period(work: PeriodWork) -> PeriodMaps:
 def make_maps_of(work: MapWork) -> dict[str, EncodedMap]:
     """Make of a period's values what a cube keeps of their maps, by variable."""
     with np.load(work.file) as kept:
-        return _encoded(kept["cells"], kept["values"], work)
-
-
-def _encoded(cells: np.ndarray, values: Any, work: PeriodWork | MapWork) -> dict[str, EncodedMap]:
-    return encode_cells(cells, values, work.grid, work.variables)
+        return encode_cells(kept["cells"], kept["values"], work.grid, work.variables)

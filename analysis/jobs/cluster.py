@@ -29,7 +29,7 @@ _TLS = {
 _DASK: dict[str, Any] = {
     "distributed.scheduler.worker-saturation": 1.0,  # no task waits at a worker, to be lost or blamed with another
     "distributed.admin.large-graph-warning-threshold": "1 TB",  # items are meant to carry what they need
-    # What follows is of use to pages of Dask's that nobody has open, and takes a fortieth of the workers' time together.
+    # Of use to pages of Dask's that nobody has open: the first takes a fifth of a worker's time, the others a fortieth.
     "distributed.worker.profile.enabled": False,
     "distributed.admin.tick.interval": "1s",
     "distributed.admin.system-monitor.interval": "5s",
