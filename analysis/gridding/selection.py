@@ -28,9 +28,11 @@ SURFACES = {"ocean": 0, "land": 1, "unknown": -1}
 
 PIECE_ROWS = 500_000
 """Small files of one month are worked on together up to so many soundings: about a second of work."""
-TOGETHER_ROWS = 3_000_000
-"""A period of months is worked on in one go up to so many soundings: some 250 MB. Larger ones, and periods shorter than a
-month, are summed piece by piece first."""
+TOGETHER_ROWS, MOST_TOGETHER_ROWS = 3_000_000, 12_000_000
+"""A period of months is worked on in one go up to so many soundings, the second where workers have the memory. Larger ones, and
+periods shorter than a month, are summed piece by piece first."""
+TOGETHER_BYTES = 110
+"""Of memory, for each sounding that is worked on in one go."""
 
 _NOT_NUMBERS = ("string", "bool")
 

@@ -12,7 +12,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from analysis.jobs.checkpoint import Checkpoint, Keeping
-from analysis.jobs.cluster import connected, lost_cluster
+from analysis.jobs.cluster import connected, lost_cluster, size_of_machine
 from analysis.jobs.errors import RunCancelled, RunFailed, RunPaused
 from analysis.jobs.registry import WORKERS_NEED
 from analysis.jobs.workers import check_workers
@@ -151,6 +151,11 @@ class JobContext:
     def workers(self) -> int:
         """How many workers there are now."""
         return len(self.client.scheduler_info(n_workers=-1)["workers"])
+
+    @property
+    def worker_bytes(self) -> int | None:
+        """Memory of each worker, where they are made on this machine; None for those of an existing cluster."""
+        return None if self._scheduler is not None else size_of_machine(self._wanted_workers)[1]
 
     def ready(self, *modules: str) -> Client:
         """The client once there is a worker; those of an existing cluster are asked whether they know these modules.

@@ -181,10 +181,10 @@ def _parts(context: JobContext, works: list[PieceWork], passed: list[Passed]) ->
         rows: Counter[tuple[int, int]] = Counter()
         for work in works:
             rows[work.source, month_period(work.piece.month, every)] += work.piece.rows
-        apart = []
+        apart, most = [], _together_rows(context)
         for work in works:
             period = month_period(work.piece.month, every)
-            if rows[work.source, period] > selecting.TOGETHER_ROWS:
+            if rows[work.source, period] > most:
                 apart.append(work)
             else:
                 add(work, period, work.piece.rows, work)
@@ -201,6 +201,12 @@ def _parts(context: JobContext, works: list[PieceWork], passed: list[Passed]) ->
         for period, file in found.files.items():
             add(work, period, work.piece.rows // len(found.files), file)
     return dict(sorted(parts.items()))
+
+
+def _together_rows(context: JobContext) -> int:
+    """Up to how many soundings a period is worked on in one go: they take half of a worker's memory at most."""
+    found = (context.worker_bytes or 0) // 2 // selecting.TOGETHER_BYTES
+    return min(max(found, selecting.TOGETHER_ROWS), selecting.MOST_TOGETHER_ROWS)
 
 
 def _tell(context: JobContext, source: Source, floor: float, passed: Passed) -> None:

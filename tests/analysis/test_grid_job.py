@@ -15,7 +15,7 @@ import xarray as xr
 
 from analysis.gridding import selection as selecting
 from analysis.jobs import SettingsError, execute, validate
-from analysis.jobs.grid import JOB, preview
+from analysis.jobs.grid import JOB, _together_rows, preview
 from data.cube import Cube
 from data.home import cubes_dir, runs_dir, soundings_dir
 from data.importing.importer import import_paths
@@ -172,6 +172,16 @@ def test_a_process_of_its_own_with_a_cluster_of_its_own(tmp_path: Path):
     run = run_job(tmp_path, "grid", {**SETTINGS, "box": [100, 20, 130, 40]}, workers=1)
     cube = cube_of(run)
     assert (cube.grid.nlon, cube.grid.nlat) == (12, 8)
+
+
+def test_large_periods_are_worked_on_in_one_go_where_there_is_memory():
+    class Context:
+        worker_bytes: int | None = None
+
+    assert _together_rows(Context) == 3_000_000
+    for given, rows in ((256_000_000, 3_000_000), (2_200_000_000, 10_000_000), (64_000_000_000, 12_000_000)):
+        Context.worker_bytes = given
+        assert _together_rows(Context) == rows
 
 
 def test_workers_have_what_they_need_before_their_first_task(tmp_path: Path):
