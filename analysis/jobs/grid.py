@@ -18,7 +18,7 @@ from analysis.gridding import selection as selecting
 from analysis.gridding.cells import cut_to_box, global_grid
 from analysis.gridding.maps import layers
 from analysis.gridding.overpasses import WEIGHTS
-from analysis.gridding.periods import SHORTER_THAN_A_MONTH, month_period
+from analysis.gridding.periods import SHORTER_THAN_A_MONTH, Every, month_period
 from analysis.gridding.provenance import WEIGHTING, provenance
 from analysis.gridding.publishing import FEW_STEPS
 from analysis.gridding.selection import Piece, Selection, Source
@@ -178,9 +178,7 @@ def _parts(context: JobContext, works: list[PieceWork], passed: list[Passed]) ->
 
     apart = works
     if every not in SHORTER_THAN_A_MONTH:
-        rows: Counter[tuple[int, int]] = Counter()
-        for work in works:
-            rows[work.source, month_period(work.piece.month, every)] += work.piece.rows
+        rows = _rows_of_periods([(work.source, work.piece) for work in works], every)
         apart, most = [], _together_rows(context)
         for work in works:
             period = month_period(work.piece.month, every)
@@ -201,6 +199,14 @@ def _parts(context: JobContext, works: list[PieceWork], passed: list[Passed]) ->
         for period, file in found.files.items():
             add(work, period, work.piece.rows // len(found.files), file)
     return dict(sorted(parts.items()))
+
+
+def _rows_of_periods(pieces: list[tuple[int, Piece]], every: Every) -> Counter[tuple[int, int]]:
+    """(number of the source, period of months) -> how many soundings there are of it."""
+    rows: Counter[tuple[int, int]] = Counter()
+    for source, piece in pieces:
+        rows[source, month_period(piece.month, every)] += piece.rows
+    return rows
 
 
 def _together_rows(context: JobContext) -> int:
@@ -299,7 +305,13 @@ def preview(settings: dict[str, Any], home: Path) -> Cost:
     largest = max((sum(piece.rows for piece in month) for source in sources for month in _months(source)), default=0)
     a_chunk = _SECONDS_A_CHUNK + (_SECONDS_TO_SEAL_A_CHUNK if steps > FEW_STEPS else 0)
     seconds = _SECONDS_TO_START + (rows * _SECONDS_A_SOUNDING + maps * (_SECONDS_A_MAP + a_chunk * chunks)) / workers
-    memory = 300_000_000 + workers * (250_000_000 + _BYTES_A_SOUNDING * max(largest, min(rows, 750_000)))
+    taken = _BYTES_A_SOUNDING * max(largest, min(rows, 750_000))
+    if settings["every"] not in SHORTER_THAN_A_MONTH:
+        pieces = [(number, piece) for number, source in enumerate(sources) for piece in source.pieces]
+        of_periods = _rows_of_periods(pieces, settings["every"]).values()
+        together = max((each for each in of_periods if each <= selecting.MOST_TOGETHER_ROWS), default=0)
+        taken = max(taken, selecting.TOGETHER_BYTES * together)
+    memory = 300_000_000 + workers * (250_000_000 + taken)
     disk = maps * 20_000 + 12 * min(cells * maps, 5 * considered)
     sentence = (
         f"{counted(considered)} soundings of {', '.join(source.label for source in sources)} onto {counted(cells)} cells, "
