@@ -41,18 +41,22 @@ if _FORKING:
 _CONNECT_SECONDS = 10
 _WORKER_BYTES = 1_000_000_000
 """A worker needs so much to be of use; with less memory there are fewer of them."""
+_RETAINED_BYTES = 2**30
 _ENVIRONMENT = {
-    "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20),
-    "MALLOC_TRIM_THRESHOLD_": str(256 * 2**20),
+    "MALLOC_MMAP_MAX_": "0",
     "MALLOC_ARENA_MAX": "1",
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
 }
-"""Of workers: no library makes threads of its own, and glibc reuses the memory of arrays of some MB. Dask's own setting gives
-each back to the system at once, which costs gridding 8 of 18 seconds of processor time in page faults; so do, to a lesser
-extent (2 seconds), the arenas that glibc has for threads: it unmaps one as soon as it is empty.
+"""Of workers: no library makes threads of its own, and glibc reuses the memory of arrays, however large, instead of giving it
+back to the system and asking for it anew. Dask's own setting gives back each array at once, which costs gridding 8 of 18
+seconds of processor time in page faults; the arenas that glibc has for threads cost 2 seconds, as it unmaps one as soon as
+it is empty; arrays of over 32 MB, which glibc maps one by one, a sixth of the time of months of 5 million soundings (and
+more with several workers: the system clears all those pages through the memory that they share).
 """
+_RETAINED_SHARE = 0.25
+"""A worker keeps at most this part of its memory for reuse, and no more than `_RETAINED_BYTES`."""
 _MEMORY_SHARE = 0.8
 """Of the memory that is free when the run starts, so much is for workers; the rest for this process and the system."""
 
@@ -85,18 +89,23 @@ def size_of_machine(workers: int | None = None) -> tuple[int, int]:
     return count, max(free // count, 256_000_000)
 
 
-def prepare(modules: Collection[str]) -> None:
+def prepare(modules: Collection[str], workers: int | None = None) -> None:
     """Start the process from which workers of this machine are forked; it imports Dask and `modules` while this one goes on.
 
     Called again it changes nothing.
+
+    Parameters
+    ----------
+    workers : how many there will be; one for each core if None.
     """
     if not _FORKING:
         return
     from multiprocessing import forkserver
 
+    environment = _environment(workers)
     multiprocessing.get_context("forkserver").set_forkserver_preload(["distributed", *modules])
-    before = {name: os.environ.get(name) for name in _ENVIRONMENT}
-    os.environ.update(_ENVIRONMENT)  # glibc and BLAS read them when they are loaded, before Dask sets them in a worker
+    before = {name: os.environ.get(name) for name in environment}
+    os.environ.update(environment)  # glibc and BLAS read them when they are loaded, before Dask sets them in a worker
     try:
         forkserver.ensure_running()
     finally:
@@ -105,6 +114,15 @@ def prepare(modules: Collection[str]) -> None:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+def _environment(workers: int | None) -> dict[str, str]:
+    """That of workers, of which each has its part of the free memory. Without Dask, whose import takes long."""
+    import psutil
+
+    share = psutil.virtual_memory().available // (workers or os.cpu_count() or 1)
+    retained = min(_RETAINED_BYTES, int(share * _RETAINED_SHARE))
+    return _ENVIRONMENT | {"MALLOC_TRIM_THRESHOLD_": str(retained)}
 
 
 @contextmanager
@@ -157,10 +175,10 @@ def _local(workers: int | None, scratch: Path, modules: Collection[str]) -> Iter
     import distributed.utils
     from distributed import Client, LocalCluster
 
-    prepare(modules)
+    prepare(modules, workers)
     distributed.utils._forkserver_preload_set = True  # Dask's own list would have pandas and more imported right here
     count, memory = size_of_machine(workers)
-    with dask.config.set({"distributed.nanny.pre-spawn-environ": _ENVIRONMENT}):
+    with dask.config.set({"distributed.nanny.pre-spawn-environ": _environment(count)}):
         cluster = LocalCluster(
             n_workers=count,
             threads_per_worker=1,

@@ -125,7 +125,7 @@ def execute(
         address = scheduler_address(scheduler)
         with _turn(working, wait=address is None), _dask_log(working):
             if address is None and working.configuration.kind in WORKERS_NEED:
-                prepare(WORKERS_NEED[working.configuration.kind])
+                prepare(WORKERS_NEED[working.configuration.kind], workers)
             return _compute(working, Path(home), address, workers)
     except RunCancelled:
         working.log("Cancelled.")
