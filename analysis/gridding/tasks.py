@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -205,10 +204,14 @@ def map_period(work: PeriodWork) -> PeriodMaps:
             total = month if total is None else add_cells([total, month])
     if total is None:
         return PeriodMaps({}, passed)
-    maps = encode_cells(total.cell, layer_values(total, work.floor), work.grid, work.variables)
-    with ThreadPoolExecutor(len(maps)) as writers:  # each waits for the disk
-        kept = writers.map(lambda made: made.kept_in(Path(work.folder), work.key), maps.values())
-        return PeriodMaps(dict(zip(maps, kept, strict=True)), passed)
+    maps = encode_cells(
+        total.cell,
+        layer_values(total, work.floor),
+        work.grid,
+        work.variables,
+        keep=lambda made: made.kept_in(Path(work.folder), work.key),
+    )
+    return PeriodMaps(maps, passed)
 
 
 def make_maps_of(work: MapWork) -> dict[str, EncodedMap]:

@@ -7,8 +7,8 @@ same ones.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -23,7 +23,11 @@ from data.errors import StoreProblem
 
 
 def encode_cells(
-    cells: np.ndarray, values: np.ndarray, grid: Grid, variables: Sequence[Variable]
+    cells: np.ndarray,
+    values: np.ndarray,
+    grid: Grid,
+    variables: Sequence[Variable],
+    keep: Callable[[EncodedMap], EncodedMap] = lambda made: made,
 ) -> dict[str, EncodedMap]:
     """Pack the values of some cells, build the pyramids and compress them, on one thread; see `encode_map`.
 
@@ -31,6 +35,8 @@ def encode_cells(
     ----------
     cells : (n,) numbers row * nlon + column, ascending, each once.
     values : (variables, n); NaN for no data.
+    keep : what becomes of each map (`EncodedMap.kept_in`); called on another thread, so that it may wait for the disk while
+        the next map is made.
 
     Returns
     -------
@@ -53,13 +59,19 @@ def encode_cells(
             f"{names}: expected cells 0 to {grid.nlat * grid.nlon - 1}, found {cells[0]} to {cells[-1]}; use the cube's grid."
         )
     with ThreadPoolExecutor(1) as pool:  # off the main thread, where Blosc compresses on one thread and always the same
-        return pool.submit(_encode, cells, values, grid, variables).result()
+        return pool.submit(_encode, cells, values, grid, variables, keep).result()
 
 
-def _encode(cells: np.ndarray, values: np.ndarray, grid: Grid, variables: Sequence[Variable]) -> dict[str, EncodedMap]:
-    made: dict[str, EncodedMap] = {}
+def _encode(
+    cells: np.ndarray,
+    values: np.ndarray,
+    grid: Grid,
+    variables: Sequence[Variable],
+    keep: Callable[[EncodedMap], EncodedMap],
+) -> dict[str, EncodedMap]:
+    made: dict[str, Future[EncodedMap]] = {}
     places: dict[bytes, _Places] = {}
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(1) as pool, ThreadPoolExecutor(max(len(variables), 1)) as keepers:
         for variable, row in zip(variables, values, strict=True):
             codes = pack(row[np.newaxis], variable, pool)[0]
             kept = codes != variable.missing if variable.dtype == "int16" else np.isfinite(codes)
@@ -67,8 +79,9 @@ def _encode(cells: np.ndarray, values: np.ndarray, grid: Grid, variables: Sequen
             key = kept.tobytes()
             if key not in places:
                 places[key] = _Places.of(cells[kept], layouts, grid)
-            made[variable.name] = _encoded(codes[kept], places[key], layouts, grid, variable)
-    return made
+            encoded = _encoded(codes[kept], places[key], layouts, grid, variable)
+            made[variable.name] = keepers.submit(keep, encoded)
+    return {name: future.result() for name, future in made.items()}
 
 
 @dataclass(frozen=True)

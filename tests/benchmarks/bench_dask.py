@@ -87,9 +87,15 @@ def _gridding(home: Path, settings: dict[str, Any], workers: int) -> float:
 
 
 def _ended(home: Path, run: Run) -> Run:
+    """The run when it has ended. Asking the store takes half a millisecond of processor time: between that is only looked
+    whether the folder of a finished run has appeared.
+    """
     store = RunStore(runs_dir(home))
     while run.alive:
-        time.sleep(0.02)
+        for _ in range(50):
+            time.sleep(0.02)
+            if (store.root / run.id).is_dir():
+                break
         run = store.get(run.id)
     if run.state != "done":
         raise RuntimeError(f"{run.id}: {run.error}\n{run.log_tail()}")
