@@ -10,6 +10,7 @@ import numpy as np
 
 from analysis.errors import AnalysisError
 from analysis.gridding.selection import Piece, Selection
+from data.places import is_local
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -103,7 +104,8 @@ def _rows(folder: Any, name: str, columns: list[str], boxes: Boxes | None) -> It
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with folder.fs.open(folder.path(name), "rb") as stream, pq.ParquetFile(stream, pre_buffer=True) as parquet:
+    ahead = not is_local(folder.fs)  # from a disk it only costs threads
+    with folder.fs.open(folder.path(name), "rb") as stream, pq.ParquetFile(stream, pre_buffer=ahead) as parquet:
         groups = [
             number for number in range(parquet.num_row_groups) if boxes is None or _may_touch(parquet, number, boxes)
         ]

@@ -26,6 +26,8 @@ _LOOK_SECONDS = 0.25
 """How often a run looks whether it shall stop, and at most how often it writes its progress."""
 _RATE_SAMPLES = 40
 """The rate is taken over so many steps forward."""
+_ALONE_SECONDS = 2.0
+"""While nothing is finished, the cluster is asked so often whether it has a worker: each time costs it some milliseconds."""
 _LOST_SECONDS = 15.0
 """A scheduler that does not answer for so long is lost."""
 
@@ -306,7 +308,7 @@ class _Loop:
     def _next(self, finished: SimpleQueue[int]) -> int:
         """The number of an item that has ended, well or not."""
         silent: float | None = None
-        alone = False
+        alone, looked = False, time.monotonic()
         while True:
             try:
                 return finished.get(timeout=_LOOK_SECONDS)
@@ -314,9 +316,10 @@ class _Loop:
                 self.context.check()
             if self.context.client.status == "running":
                 silent = None
-                if not alone and not self.context.workers:
-                    alone = True
-                    self.context.log("The cluster has no worker now; waiting for one.")
+                if not alone and time.monotonic() - looked > _ALONE_SECONDS:
+                    looked, alone = time.monotonic(), not self.context.workers
+                    if alone:
+                        self.context.log("The cluster has no worker now; waiting for one.")
                 continue
             silent = silent or time.monotonic()
             if self.context.client.status == "closed" or time.monotonic() - silent > _LOST_SECONDS:
