@@ -23,7 +23,7 @@ class ArchiveChanged(AnalysisError):
     """A file that the run was planned with is gone or cannot be read."""
 
 
-_ROWS_AT_ONCE = 131_072
+_ROWS_AT_ONCE = 32_768
 """A file is read and grouped in parts, each column of which fits into a core's cache: memory is what cores share, and of 5
 million soundings a month two workers then hold each other up by 5 % instead of 8 to 26.
 """

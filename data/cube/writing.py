@@ -62,7 +62,7 @@ class EncodedMap:
         try:
             for place, content in zip(places, self.shards, strict=True):
                 if isinstance(content, bytes):
-                    write_file(str(place), content)
+                    write_file(str(place), content, read_soon=False)
                 else:
                     take_file(str(content), str(place))
         except WriteFailure as failure:
