@@ -142,9 +142,9 @@ def overpass_sums(
 
 def add_overpasses(parts: Sequence[OverpassSums]) -> OverpassSums:
     """The sums of all soundings of all parts; an overpass in several of them becomes one."""
-    whole = OverpassSums.joined(parts)
     if len(parts) == 1:
-        return whole
+        return parts[0]
+    whole = OverpassSums.joined(parts)
     order = _order(whole.period, whole.cell, whole.day)
     return whole.select(_add_overpasses(order, *(getattr(whole, field.name) for field in fields(whole))))
 
@@ -181,9 +181,9 @@ def cell_sums(overpasses: OverpassSums, weights: Weights = "overpasses") -> Cell
 
 def add_cells(parts: Sequence[CellSums]) -> CellSums:
     """The sums of all parts, which share no overpass; a cell and period in several of them becomes one."""
-    whole = CellSums.joined(parts)
     if len(parts) == 1:
-        return whole
+        return parts[0]
+    whole = CellSums.joined(parts)
     order = np.lexsort((whole.cell, whole.period))
     return whole.select(_add_cells(order, *(getattr(whole, field.name) for field in fields(whole))))
 

@@ -8,7 +8,7 @@ nothing is handed on.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -32,6 +32,9 @@ from analysis.gridding.reading import read_piece
 from analysis.gridding.selection import Piece, Selection
 from data.cube import EncodedMap, Grid, Variable, encode_cells
 from data.runs.files import write_whole
+
+_BAND_ROWS = 65_536
+"""So many soundings (a quarter as many overpasses of cells, of 84 bytes) are brought together at a time."""
 
 
 @dataclass(frozen=True)
@@ -183,35 +186,55 @@ def _summed(work: PieceWork) -> tuple[OverpassSums | None, Passed]:
 
 
 def map_period(work: PeriodWork) -> PeriodMaps:
-    """Bring the sums of a period together and make of them what a cube keeps of its maps.
+    """Bring the sums of a period together and make of them what a cube keeps of its maps."""
+    cells, values, passed = _period_values(work)
+    if not cells.size:
+        return PeriodMaps({}, passed)
+    maps = encode_cells(
+        cells, values, work.grid, work.variables, keep=lambda made: made.kept_in(Path(work.folder), work.key)
+    )
+    return PeriodMaps(maps, passed)
 
-    Months are added one by one: an overpass that midnight UTC at the end of a month cuts in two counts in both.
+
+def _period_values(work: PeriodWork) -> tuple[np.ndarray, np.ndarray, Passed]:
+    """Cells (n,), layers (variables, n), and what passed of the pieces that were summed here.
+
+    Months are added one by one: an overpass that midnight UTC at the end of a month cuts in two counts in both. A month is
+    brought together band by band of the grid, each of which fits into a core's cache.
     """
-    total: CellSums | None = None
     passed = Passed()
-    for entries in work.months:
-        parts = []
+    cells = work.grid.nlat * work.grid.nlon
+    edges = np.linspace(0, cells, max(work.rows // _BAND_ROWS, 1) + 1).astype(np.int64)
+    bands: list[list[CellSums]] = [[] for _ in edges[1:]]
+    made: list[tuple[np.ndarray, np.ndarray]] = []
+    for number, entries in enumerate(work.months, start=1):
+        parts: list[OverpassSums] = []
         for entry in entries:
-            if isinstance(entry, str):
-                parts.append(pickle.loads(Path(entry).read_bytes()))
-                continue
-            sums, here = _summed(entry)
+            sums, here = _sums_of(entry)
             passed = passed.plus(here)
             if sums is not None:
                 parts.append(sums)
-        if parts:
-            month = cell_sums(add_overpasses(parts), work.weights)
-            total = month if total is None else add_cells([total, month])
-    if total is None:
-        return PeriodMaps({}, passed)
-    maps = encode_cells(
-        total.cell,
-        layer_values(total, work.floor),
-        work.grid,
-        work.variables,
-        keep=lambda made: made.kept_in(Path(work.folder), work.key),
-    )
-    return PeriodMaps(maps, passed)
+        for held, pieces in zip(bands, _by_band(parts, edges), strict=True):
+            if pieces:
+                held[:] = [add_cells([*held, cell_sums(add_overpasses(pieces), work.weights)])]
+            if number == len(work.months):
+                made += [(total.cell, layer_values(total, work.floor)) for total in held]
+                held.clear()
+    if not made:
+        return np.empty(0, np.int32), np.empty((len(work.variables), 0), np.float32), passed
+    return np.concatenate([found for found, _ in made]), np.concatenate([found for _, found in made], axis=1), passed
+
+
+def _sums_of(entry: str | PieceWork) -> tuple[OverpassSums | None, Passed]:
+    return (pickle.loads(Path(entry).read_bytes()), Passed()) if isinstance(entry, str) else _summed(entry)
+
+
+def _by_band(parts: Sequence[OverpassSums], edges: np.ndarray) -> Iterator[list[OverpassSums]]:
+    """Of each band from one number of a cell to the next, what the parts of one period have in it."""
+    borders = [np.searchsorted(part.cell, edges).tolist() for part in parts]
+    for band in range(edges.size - 1):
+        slices = [slice(*border[band : band + 2]) for border in borders]
+        yield [part.select(rows) for part, rows in zip(parts, slices, strict=True) if rows.start < rows.stop]
 
 
 def make_maps_of(work: MapWork) -> dict[str, EncodedMap]:
