@@ -14,11 +14,8 @@ from dashboard.background import Build
 from dashboard.download_button import download_button
 from dashboard.explore import POLL_MS, ExplorePage
 from dashboard.library import Library
-from dashboard.shell import STATIC, repeat, shell
+from dashboard.shell import NARROW_PIXELS, STATIC, repeat, shell
 from dashboard.wording import time_text
-
-NARROW_PIXELS = 900
-"""Below this width the controls are a drawer that starts closed, and the views stand below one another."""
 
 _GRID = """
 .scroll-button { display: none; }

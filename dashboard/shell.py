@@ -63,6 +63,10 @@ THEME = {
     },
 }
 
+NARROW_PIXELS = 900
+"""Below this width of the window the side bar is a drawer that starts closed, and views stand below one another."""
+_WIDTH_COOKIE = "carbonweather_width"
+
 STATIC = Path(__file__).parent / "static"
 PAGE_CSS = (STATIC / "page.css").read_text(encoding="utf-8")
 
@@ -98,7 +102,7 @@ def shell(address: str, *, main: Sequence[Any], sidebar: Sequence[Any] = (), sid
         main=list(main),
         sidebar=list(sidebar),
         sidebar_width=sidebar_width if sidebar else 0,  # a closed side bar pulls the page to the left by its width
-        sidebar_open=bool(sidebar) and "Mobi" not in pn.state.headers.get("User-Agent", ""),
+        sidebar_open=bool(sidebar) and not _is_narrow(),
         theme_config=THEME,
         template=STATIC / "page.html",
         busy_indicator=None,
@@ -107,6 +111,14 @@ def shell(address: str, *, main: Sequence[Any], sidebar: Sequence[Any] = (), sid
     with edit_readonly(made):
         made.busy = _Idle().param.busy
     return made
+
+
+def _is_narrow() -> bool:
+    """True if the side bar would cover most of the window, as wide as page.html last told; at a first visit, of a phone."""
+    width = pn.state.cookies.get(_WIDTH_COOKIE, "")
+    if width.isdecimal():
+        return int(width[:6]) < NARROW_PIXELS
+    return "Mobi" in pn.state.headers.get("User-Agent", "")
 
 
 class _Idle(param.Parameterized):

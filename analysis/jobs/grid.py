@@ -280,7 +280,7 @@ _SECONDS_A_SOUNDING = 4.5e-7
 _SECONDS_A_MAP, _SECONDS_A_CHUNK, _SECONDS_TO_SEAL_A_CHUNK = 0.005, 0.00042, 0.001
 _BYTES_A_SOUNDING = 250
 """Measured with one worker. Of a sounding: read, summed and brought together. Of a map and of each chunk of it: compressed and
-written; of a chunk, series put together. Bytes of memory: of a piece, or of a month's sums.
+written; of a chunk, series put together. Bytes of memory: of a piece.
 """
 
 
@@ -305,12 +305,12 @@ def preview(settings: dict[str, Any], home: Path) -> Cost:
     largest = max((sum(piece.rows for piece in month) for source in sources for month in _months(source)), default=0)
     a_chunk = _SECONDS_A_CHUNK + (_SECONDS_TO_SEAL_A_CHUNK if steps > FEW_STEPS else 0)
     seconds = _SECONDS_TO_START + (rows * _SECONDS_A_SOUNDING + maps * (_SECONDS_A_MAP + a_chunk * chunks)) / workers
-    taken = _BYTES_A_SOUNDING * max(largest, min(rows, 750_000))
+    taken = _BYTES_A_SOUNDING * min(rows, 750_000)
     if settings["every"] not in SHORTER_THAN_A_MONTH:
         pieces = [(number, piece) for number, source in enumerate(sources) for piece in source.pieces]
         of_periods = _rows_of_periods(pieces, settings["every"]).values()
         together = max((each for each in of_periods if each <= selecting.MOST_TOGETHER_ROWS), default=0)
-        taken = max(taken, selecting.TOGETHER_BYTES * together)
+        taken = max(taken, selecting.TOGETHER_BYTES * max(largest, together))
     memory = 300_000_000 + workers * (250_000_000 + taken)
     disk = maps * 20_000 + 12 * min(cells * maps, 5 * considered)
     sentence = (

@@ -166,7 +166,8 @@ class Explorer {
     this.link.properties.sites.change.connect(() => this.project())
     this.link.properties.spec.change.connect(() => this.apply(JSON.parse(this.link.spec)))
     window.addEventListener("popstate", this.onpop = () => this.say("pop", {query: window.location.search.slice(1)}))
-    window.addEventListener("pointermove", this.onpointer = event => { this.pointer = [event.clientX, event.clientY] }, {passive: true})
+    this.onpointer = event => { this.pointer = [event.clientX, event.clientY] }
+    for (const name of ["pointermove", "pointerdown"]) window.addEventListener(name, this.onpointer, {passive: true, capture: true})
     this.apply(JSON.parse(this.link.spec))
     this.adopt()
   }
@@ -635,7 +636,7 @@ class Explorer {
 
   tip(body, place) {
     let box = document.getElementById("cw-tip")
-    if (!body) { if (box) box.style.display = "none"; return }
+    if (!body || !this.pointer) { if (box) box.style.display = "none"; return }
     if (!box) {
       box = document.createElement("div")
       box.id = "cw-tip"
@@ -647,7 +648,7 @@ class Explorer {
     strong.textContent = body
     box.replaceChildren(strong, document.createElement("br"), place)
     box.style.display = "block"
-    const [px, py] = this.pointer ?? [0, 0], flip = px > window.innerWidth - 190
+    const [px, py] = this.pointer, flip = px > window.innerWidth - 190
     box.style.left = flip ? "auto" : `${px + 14}px`
     box.style.right = flip ? `${window.innerWidth - px + 14}px` : "auto"
     box.style.top = `${Math.min(py + 14, window.innerHeight - 50)}px`

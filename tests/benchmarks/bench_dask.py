@@ -34,8 +34,9 @@ def run(quick: bool) -> dict[str, Figure]:
     """Keys: run_overhead_s, naive_run_overhead_s, speedup_2, grid_1_s, grid_2_s, gridded_per_s; the last four also of 30 and
     10 million soundings, with _30m and _10m in their names.
     """
-    starts, grids, resolution = (2, 1, 0.25) if quick else (7, 3, 0.05)
-    sizes = {"": 1_000_000} if quick else {"": _LIKE_OCO2, "_30m": 30_000_000, "_10m": 10_000_000}
+    starts, resolution = (2, 0.25) if quick else (7, 0.05)
+    like_oco2, smaller = ("", _LIKE_OCO2, 5), [("_30m", 30_000_000, 3), ("_10m", 10_000_000, 3)]
+    sizes = [("", 1_000_000, 1)] if quick else [like_oco2, *smaller]
     os.environ[MORE] = "first-task=tests.benchmarks.first_task"
     with tempfile.TemporaryDirectory(prefix="carbonweather-bench-") as temporary:
         home = Path(temporary)
@@ -47,7 +48,7 @@ def run(quick: bool) -> dict[str, Figure]:
         "run_overhead_s": Figure(median(overheads), "s", starts),
         "naive_run_overhead_s": Figure(median(naive), "s", starts),
     }
-    for name, soundings in sizes.items():
+    for name, soundings, grids in sizes:
         with tempfile.TemporaryDirectory(prefix="carbonweather-bench-") as temporary:
             _fill(Path(temporary), soundings)
             settings = {"resolution": resolution, "instruments": ["OCO-2"]}

@@ -100,3 +100,17 @@ def test_a_phone_needs_no_sideways_scrolling_and_wrong_addresses_are_said(browse
     box = page.locator(".section canvas").first.bounding_box()
     assert box is not None and box["width"] > 300 and box["height"] > 200
     context.close()
+
+
+def test_the_side_bar_starts_closed_once_the_window_is_known_to_be_narrow(browser: Browser, address: str) -> None:
+    starts = {}
+    for width in (700, 1440):
+        context = browser.new_context(viewport={"width": width, "height": 900})
+        page = context.new_page()
+        for _ in range(2):
+            open_page(page, address)
+        box = page.locator(".MuiDrawer-paper").first.bounding_box()
+        assert box is not None
+        starts[width] = box["x"] + box["width"]
+        context.close()
+    assert starts[700] <= 0 < starts[1440]
