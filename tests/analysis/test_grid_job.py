@@ -4,6 +4,7 @@ kill, and appears whole or not at all.
 
 from __future__ import annotations
 
+import itertools
 import signal
 import subprocess
 import sys
@@ -14,8 +15,13 @@ import pytest
 import xarray as xr
 
 from analysis.gridding import selection as selecting
+from analysis.gridding import tasks
+from analysis.gridding.maps import layers
+from analysis.gridding.periods import month_period, period_numbers
+from analysis.gridding.tasks import PeriodWork, PieceWork, map_period
 from analysis.jobs import SettingsError, execute, validate
-from analysis.jobs.grid import JOB, _together_rows, preview
+from analysis.jobs.grid import JOB, _selection, _together_rows, grid_of, preview
+from analysis.jobs.selecting import chosen_sources
 from data.cube import Cube
 from data.home import cubes_dir, runs_dir, soundings_dir
 from data.importing.importer import import_paths
@@ -182,6 +188,40 @@ def test_large_periods_are_worked_on_in_one_go_where_there_is_memory():
     for given, rows in ((256_000_000, 3_000_000), (2_200_000_000, 10_000_000), (64_000_000_000, 12_000_000)):
         Context.worker_bytes = given
         assert _together_rows(Context) == rows
+
+
+@pytest.mark.parametrize("every", ["month", "season"])
+def test_a_period_is_the_same_brought_together_in_one_band_or_many(filled: Path, tmp_path: Path, monkeypatch, every):
+    settings = validate(JOB, {**SETTINGS, "every": every, "quality": "all"})
+    grid = grid_of(settings)
+    selection = _selection(settings, grid)
+    (source,) = chosen_sources(filled, selection)
+    wanted = period_numbers(np.array([np.datetime64("2018-11-15", "ns").astype(np.int64)]), 586, every)[0]
+    months = [
+        [PieceWork(0, piece, selection, source.with_error, 0.1, every, grid, str(tmp_path)) for piece in pieces]
+        for month, pieces in itertools.groupby(source.pieces, key=lambda piece: piece.month)
+        if month_period(month, every) == wanted
+    ]
+    assert len(months) == (1 if every == "month" else 2)  # October and November
+    found = {}
+    for rows in (10**9, 40):
+        monkeypatch.setattr(tasks, "_BAND_ROWS", rows)
+        folder = tmp_path / str(rows)
+        folder.mkdir()
+        made = PeriodWork(
+            "key", str(folder), 4000, grid, tuple(layers("xco2", "ppm", "")), "overpasses", 0.1, [*months, []]
+        )
+        assert map_period(made).passed.summed > 1000
+        found[rows] = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert found[40] == found[10**9] and len(found[40]) == 5 * grid.levels
+
+
+def test_a_period_without_soundings_makes_no_maps(tmp_path: Path):
+    grid = grid_of(validate(JOB, SETTINGS))
+    work = PeriodWork("key", str(tmp_path), 0, grid, tuple(layers("xco2", "ppm", "")), "overpasses", 0.1, [[], []])
+    made = map_period(work)
+    assert made.maps == {} and made.passed.summed == 0
+    assert not list(tmp_path.iterdir())
 
 
 def test_workers_have_what_they_need_before_their_first_task(tmp_path: Path):

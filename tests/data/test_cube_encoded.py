@@ -85,6 +85,19 @@ def test_cells_without_a_value_count_nothing_and_wrong_ones_are_told():
         encode_cells(np.array([1]), np.array([[np.inf]]), GRID, VARIABLES[:1])
 
 
+def test_maps_are_kept_while_others_are_made_and_failures_are_told(tmp_path: Path):
+    cells, values = np.array([5, 9, 700]), np.full((2, 3), 400.0)
+    plain = encode_cells(cells, values, GRID, VARIABLES)
+    found = encode_cells(cells, values, GRID, VARIABLES, keep=lambda made: made.kept_in(tmp_path / "kept", "july"))
+    assert list(found) == list(plain) == ["xco2", "packed"]
+    for name, made in found.items():
+        assert all(isinstance(shard, Path) for shard in made.shards)
+        assert [Path(shard).read_bytes() for shard in made.shards] == list(plain[name].shards)
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StoreProblem, match="expected to write maps there"):
+        encode_cells(cells, values, GRID, VARIABLES, keep=lambda made: made.kept_in(tmp_path / "file", "july"))
+
+
 def test_one_variable_after_the_other(tmp_path: Path):
     cube = Cube.create(tmp_path / "cube", name="x", title="x", grid=GRID, variables=VARIABLES)
     cube.write("2019-01-15", {"xco2": encode_map(sparse(1), GRID, VARIABLES[0])})
